@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locked-memory accounting.
+ *
+ * A mapping is charged for all its pages in one step before the first page is
+ * pinned, against RLIMIT_MEMLOCK of the task that asks (unless it has
+ * CAP_IPC_LOCK), so a map that is over the limit fails at once and has pinned
+ * nothing, and threads that map at the same time cannot pass the limit
+ * together.  The mm that paid is remembered with the charge and gets the
+ * refund, whoever unmaps: a forked child, another process that was handed the
+ * container, or the last close after an exec.  An mm without users left (its
+ * process has exited, or has called exec and runs in a new one) has no count
+ * that anybody could read; its charge just ends.
+ *
+ * Invariant: the sum of all charges that name an mm is part of its locked_vm
+ * at every point where that mm has users, so a refund never makes it negative.
+ *
+ * Locking: mm->locked_vm is under the mm's mmap lock, held for writing.  No
+ * lock of holdfast's may be held here, since page faults hold that lock too.
+ * A refund cannot be interrupted: it is part of unmap, which never fails.
+ */
+#include <linux/capability.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+
+#include "account.h"
+
+/**
+ * hf_charge_take() - charge the current process's mm
+ * @charge: out: the charge, to be given back by hf_charge_refund()
+ * @pages: pages; may be 0
+ *
+ * Context: may sleep; takes the mmap lock for writing.
+ * Return: 0; -ENOMEM over RLIMIT_MEMLOCK; -EINTR when killed; -ENODEV in a
+ * task without an mm.  On error nothing is charged.
+ */
+int hf_charge_take(struct hf_charge *charge, unsigned long pages)
+{
+	struct mm_struct *mm = current->mm;
+	int ret;
+
+	charge->mm = NULL;
+	charge->pages = 0;
+	if (!mm)
+		return -ENODEV;
+
+	ret = mmap_write_lock_killable(mm);
+	if (ret)
+		return ret;
+	ret = __account_locked_vm(mm, pages, true, current,
+				  capable(CAP_IPC_LOCK));
+	mmap_write_unlock(mm);
+	if (ret)
+		return ret;
+
+	mmgrab(mm);
+	charge->mm = mm;
+	charge->pages = pages;
+	return 0;
+}
+
+/**
+ * hf_charge_refund() - give a charge back to whoever paid it
+ * @charge: the charge; empty afterwards; may be empty
+ *
+ * Context: may sleep; takes the payer's mmap lock for writing.
+ */
+void hf_charge_refund(struct hf_charge *charge)
+{
+	struct mm_struct *mm = charge->mm;
+
+	if (!mm)
+		return;
+
+	if (charge->pages && mmget_not_zero(mm)) {
+		mmap_write_lock(mm);
+		__account_locked_vm(mm, charge->pages, false, current, true);
+		mmap_write_unlock(mm);
+		mmput(mm);
+	}
+	mmdrop(mm);
+	charge->mm = NULL;
+	charge->pages = 0;
+}
+
+/**
+ * hf_charge_move() - gather a charge into another, to refund both at once
+ * @to: a charge; refunded first if somebody else paid it
+ * @from: the charge to move; empty afterwards
+ *
+ * Context: as hf_charge_refund().
+ */
+void hf_charge_move(struct hf_charge *to, struct hf_charge *from)
+{
+	if (to->mm && to->mm == from->mm) {
+		to->pages += from->pages;
+		mmdrop(from->mm);
+	} else {
+		hf_charge_refund(to);
+		*to = *from;
+	}
+	from->mm = NULL;
+	from->pages = 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Locked-memory accounting: who paid for a mapping's pages, and the refund.
+ * See account.c for the essay.
+ */
+#ifndef HOLDFAST_ACCOUNT_H
+#define HOLDFAST_ACCOUNT_H
+
+struct mm_struct;
+
+/**
+ * struct hf_charge - locked memory somebody paid for
+ * @mm: the payer, held by mmgrab(); NULL while nothing is charged
+ * @pages: pages charged
+ */
+struct hf_charge {
+	struct mm_struct *mm;
+	unsigned long pages;
+};
+
+int hf_charge_take(struct hf_charge *charge, unsigned long pages);
+void hf_charge_refund(struct hf_charge *charge);
+void hf_charge_move(struct hf_charge *to, struct hf_charge *from);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Kernel-version differences, all of them.
+ *
+ * Everything holdfast calls whose name, arguments or semantics changed between
+ * Linux 6.1 and 7.2 is wrapped here under one name with one meaning, so that
+ * no other file of the module tests a kernel version.  A wrapper documents the
+ * meaning the rest of the module relies on, not the history of the function
+ * behind it.
+ *
+ * Answers to user space that differ between kernels (an errno, the number of
+ * bytes copied out) are also here: holdfast answers as the stock
+ * vfio_iommu_type1 of the running kernel does.
+ */
+#ifndef HOLDFAST_COMPAT_H
+#define HOLDFAST_COMPAT_H
+
+#include <linux/errno.h>
+#include <linux/iommu.h>
+#include <linux/irqdomain.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+#include <linux/vfio.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#error "holdfast supports Linux 6.1 to 7.2; build it for such a kernel"
+#endif
+
+/**
+ * HF_EWRAP - errno for a range that wraps the address space
+ *
+ * Stock type1 answers EOVERFLOW since it handles ranges up to the last
+ * addressable byte (6.19), EINVAL before.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define HF_EWRAP	EOVERFLOW
+#else
+#define HF_EWRAP	EINVAL
+#endif
+
+/**
+ * HF_GUP_UNSHARES - does a read-only FOLL_LONGTERM pin break copy-on-write?
+ *
+ * True since 6.2: such a pin faults with FAULT_FLAG_UNSHARE and never returns
+ * the zero page or a page that a later CPU write would replace.  Where it is
+ * false the pin engine asks for a write pin instead (pin.c).
+ */
+#define HF_GUP_UNSHARES	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0))
+
+/**
+ * hf_iommu_map() - map one physical run
+ * @domain: an IOMMU domain
+ * @iova: first IOVA, bytes
+ * @paddr: first physical address, bytes
+ * @size: bytes
+ * @prot: IOMMU_* bits
+ *
+ * Page-table memory is charged to the caller's memory cgroup where the IOMMU
+ * API can carry the request (since 6.3).
+ *
+ * Context: may sleep.
+ * Return: 0, or -errno with nothing of the run mapped.
+ */
+static inline int hf_iommu_map(struct iommu_domain *domain, dma_addr_t iova,
+			       phys_addr_t paddr, size_t size, int prot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_map(domain, iova, paddr, size, prot, GFP_KERNEL_ACCOUNT);
+#else
+	return iommu_map(domain, iova, paddr, size, prot);
+#endif
+}
+
+/**
+ * hf_pin_user_pages_remote() - pin pages of any mm, mmap lock held for reading
+ * @mm: whose pages
+ * @start: first address, bytes
+ * @nr: pages
+ * @gup_flags: FOLL_* without FOLL_PIN
+ * @pages: out, @nr pointers
+ *
+ * The mmap lock is not dropped in between.
+ *
+ * Return: pages pinned, or -errno.
+ */
+static inline long hf_pin_user_pages_remote(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long nr,
+					    unsigned int gup_flags,
+					    struct page **pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL);
+#else
+	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL,
+				     NULL);
+#endif
+}
+
+/**
+ * hf_domain_alloc() - allocate a paging domain fit for a device
+ * @dev: the device
+ *
+ * Return: the domain, or an ERR_PTR.
+ */
+static inline struct iommu_domain *hf_domain_alloc(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	return iommu_paging_domain_alloc(dev);
+#else
+	struct iommu_domain *domain = iommu_domain_alloc(dev->bus);
+
+	return domain ? domain : ERR_PTR(-EIO);
+#endif
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline int hf_device_remaps_intr(struct device *dev, void *unused)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+}
+#endif
+
+/**
+ * hf_group_isolated_msi() - can devices of the group only raise own interrupts?
+ * @group: the IOMMU group
+ */
+static inline bool hf_group_isolated_msi(struct iommu_group *group)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_group_has_isolated_msi(group);
+#else
+	return irq_domain_check_msi_remap() ||
+	       iommu_group_for_each_dev(group, NULL, hf_device_remaps_intr);
+#endif
+}
+
+/**
+ * hf_info_copy_size() - bytes of vfio_iommu_type1_info to copy to the user
+ * @argsz: what the user said it has room for; at least up to iova_pgsizes
+ *
+ * Stock copied two sizes only until 6.5, any size since.
+ */
+static inline size_t hf_info_copy_size(u32 argsz)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return min_t(size_t, argsz, sizeof(struct vfio_iommu_type1_info));
+#else
+	if (argsz >= offsetofend(struct vfio_iommu_type1_info, cap_offset))
+		return offsetofend(struct vfio_iommu_type1_info, cap_offset);
+	return offsetofend(struct vfio_iommu_type1_info, iova_pgsizes);
+#endif
+}
+
+#endif

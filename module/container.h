@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The container: what one VFIO_SET_IOMMU creates and the last detached group
+ * ends.  See container.c for the essay.
+ */
+#ifndef HOLDFAST_CONTAINER_H
+#define HOLDFAST_CONTAINER_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+struct hf_windows;
+struct iommu_group;
+
+/**
+ * struct hf_container - mappings and the domains that translate them
+ * @id: what the VFIO core holds in place of a pointer
+ * @refs: one for the core until release, one for each call in flight
+ * @rcu: frees it after the last lookup that may have seen it
+ * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
+ * @lock: guards @mappings, @avail, @closed, @windows, @pgsizes, @domains
+ * @mappings: tree of struct hf_mapping, by IOVA, disjoint
+ * @avail: mappings that may still be made
+ * @closed: the last group left; nothing new is mapped
+ * @windows: where mappings may lie; NULL before the first group
+ * @pgsizes: page sizes all domains know, one bit each, bytes
+ * @settled: woken when a mapping became live or is gone
+ * @domains_sem: held for reading to map, unmap and extend logs; for writing
+ *	to change @domains
+ * @domains: list of struct hf_domain
+ * @pins: pins held by all mappings
+ */
+struct hf_container {
+	u32 id;
+	refcount_t refs;
+	struct rcu_head rcu;
+	bool v2;
+
+	struct mutex lock;
+	struct rb_root mappings;
+	unsigned int avail;
+	bool closed;
+	struct hf_windows *windows;
+	u64 pgsizes;
+	wait_queue_head_t settled;
+
+	struct rw_semaphore domains_sem;
+	struct list_head domains;
+
+	atomic_long_t pins;
+};
+
+/**
+ * hf_container_page() - the smallest page all domains can map, bytes
+ * @c: the container
+ *
+ * Context: any; a group that joins or leaves may change it.
+ */
+static inline u64 hf_container_page(const struct hf_container *c)
+{
+	u64 sizes = READ_ONCE(c->pgsizes);
+
+	return sizes & -sizes;
+}
+
+struct hf_container *hf_container_create(bool v2);
+void hf_container_release(struct hf_container *c);
+struct hf_container *hf_container_get(u32 id);
+void hf_container_put(struct hf_container *c);
+
+int hf_container_attach(struct hf_container *c, struct iommu_group *group);
+void hf_container_detach(struct hf_container *c, struct iommu_group *group);
+struct iommu_domain *hf_container_domain_of(struct hf_container *c,
+					    struct iommu_group *group);
+bool hf_container_coherent(struct hf_container *c);
+
+int hf_container_map(struct hf_container *c, dma_addr_t iova,
+		     unsigned long vaddr, size_t size, int prot);
+int hf_container_unmap(struct hf_container *c, dma_addr_t first,
+		       dma_addr_t last, bool all, u64 *unmapped);
+
+void hf_container_drain(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Dirty page tracking.  See dirty.c for the essay.
+ */
+#ifndef HOLDFAST_DIRTY_H
+#define HOLDFAST_DIRTY_H
+
+#include <linux/align.h>
+#include <linux/bits.h>
+#include <linux/limits.h>
+#include <linux/types.h>
+
+struct hf_container;
+struct vfio_bitmap;
+
+/* Bytes of a bitmap with one bit a page, as user space must provide it. */
+#define HF_DIRTY_BYTES(pages)	(ALIGN(pages, BITS_PER_TYPE(u64)) / BITS_PER_BYTE)
+
+/* The longest range that can be asked for at once, and its bitmap. */
+#define HF_DIRTY_PAGES_MAX	((u64)INT_MAX)
+#define HF_DIRTY_BYTES_MAX	HF_DIRTY_BYTES(HF_DIRTY_PAGES_MAX)
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IOMMU domains.
+ *
+ * Every domain of a container translates every mapping of the container, so a
+ * run is mapped into all of them or none, and an unmapped range is gone from
+ * all page tables and IOTLBs when hf_domains_unmap() returns: only then may
+ * its pages be unpinned.
+ *
+ * A run handed in never crosses a HF_IOVA_BLOCK boundary (mapping.c cuts it
+ * there), so no page-table entry does either, and unmapping may stop at such a
+ * boundary, or at the end of a run, without splitting an entry.
+ *
+ * Locking: the list of domains and the groups in them change with the
+ * container's lock held and domains_sem held for writing; mapping and
+ * unmapping runs hold domains_sem for reading.  The IOMMU drivers do their own
+ * locking of page tables; holdfast never lets two threads work on one IOVA.
+ */
+#include <linux/iommu.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "domain.h"
+
+static int hf_domain_alloc_for(struct device *dev, void *data)
+{
+	*(struct iommu_domain **)data = hf_domain_alloc(dev);
+	return 1;	/* any device speaks for its group: look no further */
+}
+
+/**
+ * hf_domain_create() - make a domain fit for a group and attach the group
+ * @group: the group; on success the domain's only one
+ *
+ * Where the IOMMU can force DMA to be cache coherent it is told to: a device
+ * must not read memory behind the back of the CPU's caches.
+ *
+ * Context: may sleep.
+ * Return: the domain, in no list yet; or ERR_PTR: -ENOMEM, or what the IOMMU
+ * driver answered.
+ */
+struct hf_domain *hf_domain_create(struct hf_group *group)
+{
+	struct hf_domain *domain;
+	int ret;
+
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	if (!domain)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&domain->groups);
+
+	/* A group that lost its last device gives no domain. */
+	domain->iommu = ERR_PTR(-EIO);
+	iommu_group_for_each_dev(group->group, &domain->iommu,
+				 hf_domain_alloc_for);
+	if (IS_ERR(domain->iommu)) {
+		ret = PTR_ERR(domain->iommu);
+		goto free;
+	}
+
+	ret = iommu_attach_group(domain->iommu, group->group);
+	if (ret)
+		goto free_iommu;
+
+	if (domain->iommu->ops->enforce_cache_coherency)
+		domain->coherent = domain->iommu->ops->enforce_cache_coherency(
+			domain->iommu);
+	list_add(&group->link, &domain->groups);
+	return domain;
+
+free_iommu:
+	iommu_domain_free(domain->iommu);
+free:
+	kfree(domain);
+	return ERR_PTR(ret);
+}
+
+/**
+ * hf_domain_destroy() - detach what is attached and free a domain
+ * @domain: the domain, in no list any more; its groups are freed with it
+ *
+ * Translations left in the page table go with it; no device can reach them
+ * any more.
+ */
+void hf_domain_destroy(struct hf_domain *domain)
+{
+	struct hf_group *group, *next;
+
+	list_for_each_entry_safe(group, next, &domain->groups, link) {
+		iommu_detach_group(domain->iommu, group->group);
+		kfree(group);
+	}
+	iommu_domain_free(domain->iommu);
+	kfree(domain);
+}
+
+/**
+ * hf_domain_join() - attach a group to a domain the container already has
+ * @domains: the container's domains
+ * @own: the group's own new domain, its only group being @group
+ * @group: the group
+ * @err: out: 0, or -errno when the group could not go back to @own either
+ *
+ * Two domains can serve the same groups if one IOMMU driver made both and both
+ * treat coherency alike; whether a group really fits is the driver's answer.
+ *
+ * Return: the domain that @group is attached to now; @own if none took it.
+ * With @err set @group is attached nowhere and in no list.
+ */
+struct hf_domain *hf_domain_join(struct list_head *domains,
+				 struct hf_domain *own, struct hf_group *group,
+				 int *err)
+{
+	struct hf_domain *domain;
+
+	*err = 0;
+	list_for_each_entry(domain, domains, link) {
+		if (domain->iommu->ops != own->iommu->ops ||
+		    domain->coherent != own->coherent)
+			continue;
+
+		iommu_detach_group(own->iommu, group->group);
+		if (!iommu_attach_group(domain->iommu, group->group)) {
+			list_move(&group->link, &domain->groups);
+			return domain;
+		}
+		*err = iommu_attach_group(own->iommu, group->group);
+		if (*err) {
+			list_del(&group->link);
+			break;
+		}
+	}
+	return own;
+}
+
+/**
+ * hf_domain_map() - map a physical run into one domain
+ * @domain: the domain
+ * @iova: first IOVA, bytes
+ * @pfn: first PFN
+ * @pages: length, pages
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ *
+ * Context: may sleep.
+ * Return: 0, or -errno with nothing mapped.
+ */
+int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
+		  unsigned long pages, int prot)
+{
+	return hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
+			    pages << PAGE_SHIFT, prot | IOMMU_CACHE);
+}
+
+/**
+ * hf_domain_unmap() - unmap a range from one domain and flush its IOTLB
+ * @domain: the domain
+ * @iova: first IOVA, bytes
+ * @size: bytes; the range holds whole runs, or parts cut at HF_IOVA_BLOCK
+ */
+void hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
+{
+	struct iommu_iotlb_gather gather;
+	size_t unmapped;
+
+	iommu_iotlb_gather_init(&gather);
+	unmapped = iommu_unmap_fast(domain->iommu, iova, size, &gather);
+	iommu_iotlb_sync(domain->iommu, &gather);
+	WARN_ONCE(unmapped != size,
+		  "holdfast: unmapped %#zx bytes of %#zx at IOVA %pad\n",
+		  unmapped, size, &iova);
+}
+
+/**
+ * hf_domains_map() - map a physical run into every domain
+ * @domains: the container's domains
+ * @iova: first IOVA, bytes
+ * @pfn: first PFN
+ * @pages: length, pages
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ *
+ * Context: may sleep; domains_sem held.
+ * Return: 0, or -errno with nothing mapped anywhere.
+ */
+int hf_domains_map(struct list_head *domains, dma_addr_t iova,
+		   unsigned long pfn, unsigned long pages, int prot)
+{
+	struct hf_domain *domain;
+	int ret;
+
+	list_for_each_entry(domain, domains, link) {
+		ret = hf_domain_map(domain, iova, pfn, pages, prot);
+		if (ret)
+			goto undo;
+	}
+	return 0;
+
+undo:
+	list_for_each_entry_continue_reverse(domain, domains, link)
+		hf_domain_unmap(domain, iova, pages << PAGE_SHIFT);
+	return ret;
+}
+
+/**
+ * hf_domains_unmap() - unmap a range from every domain, flushing each once
+ * @domains: the container's domains
+ * @iova: first IOVA, bytes
+ * @size: bytes; see hf_domain_unmap()
+ *
+ * No device reaches the range's pages any more when this returns.
+ *
+ * Context: domains_sem held.
+ */
+void hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size)
+{
+	struct hf_domain *domain;
+
+	list_for_each_entry(domain, domains, link)
+		hf_domain_unmap(domain, iova, size);
+}
+
+/**
+ * hf_domains_pgsizes() - page sizes that every domain can map
+ * @domains: the container's domains
+ *
+ * Sizes below PAGE_SIZE are shown as PAGE_SIZE: pinning knows nothing smaller,
+ * and the IOMMU maps such a page as several.
+ *
+ * Return: one bit for each size, bytes, as in VFIO_IOMMU_GET_INFO.
+ */
+u64 hf_domains_pgsizes(struct list_head *domains)
+{
+	struct hf_domain *domain;
+	u64 sizes = ULONG_MAX;
+
+	list_for_each_entry(domain, domains, link)
+		sizes &= domain->iommu->pgsize_bitmap;
+	if (sizes & ~PAGE_MASK)
+		sizes = (sizes & PAGE_MASK) | PAGE_SIZE;
+	return sizes;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The extent log.
+ *
+ * Every run of pages a mapping pins is recorded here in the moment it is
+ * taken: first PFN, length, the path it came by and how many pages one pin
+ * holds.  Unmap, replay into a new domain and everything that shows mappings
+ * read the log; the IOMMU page table is never asked what was pinned, and
+ * nothing about a PFN ("is it reserved?") is guessed later.
+ *
+ * The log is append-only and sorted by construction: extents lie in the order
+ * of the IOVAs they stand for, without holes, so an extent needs no IOVA of
+ * its own.  One extent is one u64:
+ *
+ *	bits  0..39  first PFN (52-bit physical addresses)
+ *	bits 40..55  length - 1, in pins (HF_PATH_PAGES) or else in pages
+ *	bits 56..60  order
+ *	bits 61..63  path
+ *
+ * The first HF_LOG_INLINE extents live in the mapping; the rest in a list of
+ * single pages, so a log never needs a large or a movable allocation and is
+ * charged to the caller's memory cgroup.
+ *
+ * Locking: appended to by the one thread that builds the mapping, while it
+ * holds its container's domains_sem for reading; read under domains_sem held
+ * for writing, or by the one thread that takes the mapping down.
+ */
+#include <linux/bitfield.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+#include "extent.h"
+
+#define HF_SLOT_PFN	GENMASK_ULL(39, 0)
+#define HF_SLOT_LEN	GENMASK_ULL(55, 40)
+#define HF_SLOT_ORDER	GENMASK_ULL(60, 56)
+#define HF_SLOT_PATH	GENMASK_ULL(63, 61)
+
+/* One page: a link and as many extents as fit behind it. */
+#define HF_CHUNK_SLOTS	((PAGE_SIZE - sizeof(void *)) / sizeof(u64))
+
+struct hf_log_chunk {
+	struct hf_log_chunk *next;
+	u64 slot[HF_CHUNK_SLOTS];
+};
+
+/* log2 of the pages one step of a slot's length stands for */
+static unsigned int hf_step_order(enum hf_path path, unsigned int order)
+{
+	return path == HF_PATH_PAGES ? order : 0;
+}
+
+static u64 hf_slot_pack(unsigned long pfn, unsigned long len, enum hf_path path,
+			unsigned int order)
+{
+	return FIELD_PREP(HF_SLOT_PFN, pfn) | FIELD_PREP(HF_SLOT_LEN, len - 1) |
+	       FIELD_PREP(HF_SLOT_ORDER, order) | FIELD_PREP(HF_SLOT_PATH, path);
+}
+
+static unsigned long hf_slot_len(u64 slot)
+{
+	return FIELD_GET(HF_SLOT_LEN, slot) + 1;
+}
+
+static void hf_slot_unpack(u64 slot, struct hf_extent *ext)
+{
+	ext->pfn = FIELD_GET(HF_SLOT_PFN, slot);
+	ext->path = FIELD_GET(HF_SLOT_PATH, slot);
+	ext->order = FIELD_GET(HF_SLOT_ORDER, slot);
+	ext->pages = hf_slot_len(slot) << hf_step_order(ext->path, ext->order);
+}
+
+/**
+ * hf_log_init() - make a log empty
+ * @log: the log
+ */
+void hf_log_init(struct hf_log *log)
+{
+	log->pages = 0;
+	log->pins = 0;
+	log->nr = 0;
+	log->tail = NULL;
+	log->free = log->inl;
+	log->room = HF_LOG_INLINE;
+	log->first = NULL;
+	log->last = NULL;
+}
+
+static int hf_log_grow(struct hf_log *log)
+{
+	struct hf_log_chunk *chunk;
+
+	BUILD_BUG_ON(sizeof(struct hf_log_chunk) > PAGE_SIZE);
+
+	chunk = (struct hf_log_chunk *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return -ENOMEM;
+	chunk->next = NULL;
+	if (log->last)
+		log->last->next = chunk;
+	else
+		log->first = chunk;
+	log->last = chunk;
+	log->free = chunk->slot;
+	log->room = HF_CHUNK_SLOTS;
+	return 0;
+}
+
+/*
+ * Steps of @ext, of @len in all, that the last slot can take in.  A partial
+ * folio has one pin for the whole extent and must stay alone.
+ */
+static unsigned long hf_log_merges(const struct hf_log *log,
+				   const struct hf_extent *ext,
+				   unsigned long len)
+{
+	struct hf_extent last;
+
+	if (!log->tail || ext->path == HF_PATH_PART)
+		return 0;
+	hf_slot_unpack(*log->tail, &last);
+	if (last.path != ext->path || last.order != ext->order ||
+	    last.pfn + last.pages != ext->pfn)
+		return 0;
+	return min(len, HF_EXTENT_STEPS_MAX - hf_slot_len(*log->tail));
+}
+
+/**
+ * hf_log_append() - record an extent
+ * @log: the log
+ * @ext: the extent; PFN below 2^40; pages a multiple of 2^order
+ *	(HF_PATH_PAGES); at most HF_EXTENT_STEPS_MAX pins (HF_PATH_PAGES) or
+ *	pages (else) long
+ * @merge: may it grow the last extent, if it continues that physically?
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM with nothing of @ext recorded.
+ */
+int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge)
+{
+	unsigned int shift = hf_step_order(ext->path, ext->order);
+	unsigned long len = ext->pages >> shift;
+	unsigned long merged;
+	int ret;
+
+	merged = merge ? hf_log_merges(log, ext, len) : 0;
+	if (merged < len && !log->room) {
+		ret = hf_log_grow(log);
+		if (ret)
+			return ret;
+	}
+
+	if (merged)
+		*log->tail += FIELD_PREP(HF_SLOT_LEN, merged);
+	if (merged < len) {
+		log->tail = log->free++;
+		log->room--;
+		log->nr++;
+		*log->tail = hf_slot_pack(ext->pfn + (merged << shift),
+					  len - merged, ext->path, ext->order);
+	}
+	log->pages += ext->pages;
+	log->pins += hf_extent_pins(ext);
+	return 0;
+}
+
+/**
+ * hf_log_free() - free what the log holds; the log itself stays allocated
+ * @log: the log
+ *
+ * The pins must have been given back before.
+ */
+void hf_log_free(struct hf_log *log)
+{
+	struct hf_log_chunk *chunk = log->first;
+
+	while (chunk) {
+		struct hf_log_chunk *next = chunk->next;
+
+		free_page((unsigned long)chunk);
+		chunk = next;
+	}
+	hf_log_init(log);
+}
+
+/**
+ * hf_log_begin() - stand before the first extent
+ * @it: the position
+ * @log: the log
+ */
+void hf_log_begin(struct hf_log_iter *it, const struct hf_log *log)
+{
+	it->slot = log->inl;
+	it->left_here = HF_LOG_INLINE;
+	it->left = log->nr;
+	it->next = log->first;
+}
+
+/**
+ * hf_log_next() - read the next extent
+ * @it: the position
+ * @ext: out: the extent
+ *
+ * Return: false, with @ext as it was, at the end of the log.
+ */
+bool hf_log_next(struct hf_log_iter *it, struct hf_extent *ext)
+{
+	if (!it->left)
+		return false;
+	if (!it->left_here) {
+		it->slot = it->next->slot;
+		it->left_here = HF_CHUNK_SLOTS;
+		it->next = it->next->next;
+	}
+	hf_slot_unpack(*it->slot++, ext);
+	it->left_here--;
+	it->left--;
+	return true;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * holdfast: a VFIO IOMMU driver in place of vfio_iommu_type1.
+ *
+ * This file registers with the VFIO core, owns the module parameters and turns
+ * the core's calls into calls on containers.  The core asks the IOMMU driver
+ * that was registered last first and goes on to the next one when open() or
+ * the first attach fails, so stock stays behind holdfast as its fallback:
+ * with enabled=0 every new container falls through to it, while containers
+ * that holdfast serves keep running.
+ *
+ * The core gets a container's number, never its address; container.c says why.
+ *
+ * VFIO_UPDATE_VADDR, PFN-mapped memory and emulated devices are not supported:
+ * the extension reads 0, a map of such memory answers EFAULT, and a group of
+ * an emulated device is refused, whereupon a new container goes to stock.
+ */
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/vfio.h>
+
+#include "compat.h"
+#include "container.h"
+#include "mapping.h"
+#include "params.h"
+#include "uapi.h"
+#include "vfio_ops.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+bool hf_enabled = true;
+module_param_named(enabled, hf_enabled, bool, 0644);
+MODULE_PARM_DESC(enabled,
+		 "Serve new containers; 0 leaves them to the next IOMMU driver, vfio_iommu_type1 (default 1)");
+
+bool hf_allow_unsafe_interrupts;
+module_param_named(allow_unsafe_interrupts, hf_allow_unsafe_interrupts, bool,
+		   0644);
+MODULE_PARM_DESC(allow_unsafe_interrupts,
+		 "Accept groups whose interrupts the platform cannot isolate (default 0)");
+
+bool hf_disable_hugepages;
+module_param_named(disable_hugepages, hf_disable_hugepages, bool, 0644);
+MODULE_PARM_DESC(disable_hugepages,
+		 "Map every page by itself, so that the IOMMU uses no huge pages (default 0)");
+
+unsigned int hf_dma_entry_limit = U16_MAX;
+module_param_named(dma_entry_limit, hf_dma_entry_limit, uint, 0644);
+MODULE_PARM_DESC(dma_entry_limit,
+		 "Most mappings a container may have, read when it is made (default 65535)");
+
+bool hf_domain_per_group;
+module_param_named(domain_per_group, hf_domain_per_group, bool, 0644);
+MODULE_PARM_DESC(domain_per_group,
+		 "Give every group an IOMMU domain of its own instead of sharing one (default 0)");
+
+/* What the core holds for a container, and back. */
+static void *hf_handle(const struct hf_container *c)
+{
+	return (void *)(unsigned long)c->id;
+}
+
+static struct hf_container *hf_resolve(void *iommu_data)
+{
+	return hf_container_get((unsigned long)iommu_data);
+}
+
+static void *hf_open(unsigned long type)
+{
+	struct hf_container *c;
+
+	if (!READ_ONCE(hf_enabled))
+		return ERR_PTR(-ENODEV);
+	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
+		return ERR_PTR(-EINVAL);
+	c = hf_container_create(type == VFIO_TYPE1v2_IOMMU);
+	return IS_ERR(c) ? ERR_CAST(c) : hf_handle(c);
+}
+
+static void hf_release(void *iommu_data)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+
+	if (WARN_ON_ONCE(!c))
+		return;
+	hf_container_release(c);
+	hf_container_put(c);
+}
+
+static long hf_ioctl(void *iommu_data, unsigned int cmd, unsigned long arg)
+{
+	struct hf_container *c;
+	long ret;
+
+	if (!iommu_data) {
+		if (cmd != VFIO_CHECK_EXTENSION)
+			return -EINVAL;
+		return READ_ONCE(hf_enabled) ? hf_uapi_extension(NULL, arg) : 0;
+	}
+	c = hf_resolve(iommu_data);
+	if (!c)
+		return -EINVAL;
+	ret = hf_uapi_ioctl(c, cmd, arg);
+	hf_container_put(c);
+	return ret;
+}
+
+static int hf_attach_group(void *iommu_data, struct iommu_group *group,
+			   enum vfio_group_type type)
+{
+	struct hf_container *c;
+	int ret;
+
+	if (type != VFIO_IOMMU)
+		return -EOPNOTSUPP;
+	c = hf_resolve(iommu_data);
+	if (!c)
+		return -EINVAL;
+	ret = hf_container_attach(c, group);
+	hf_container_put(c);
+	return ret;
+}
+
+static void hf_detach_group(void *iommu_data, struct iommu_group *group)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+
+	if (!c)
+		return;
+	hf_container_detach(c, group);
+	hf_container_put(c);
+}
+
+static struct iommu_domain *hf_group_iommu_domain(void *iommu_data,
+						  struct iommu_group *group)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+	struct iommu_domain *domain;
+
+	if (!c)
+		return ERR_PTR(-ENODEV);
+	domain = hf_container_domain_of(c, group);
+	hf_container_put(c);
+	return domain;
+}
+
+static const struct vfio_iommu_driver_ops hf_ops = {
+	.name			= "vfio-iommu-holdfast",
+	.owner			= THIS_MODULE,
+	.open			= hf_open,
+	.release		= hf_release,
+	.ioctl			= hf_ioctl,
+	.attach_group		= hf_attach_group,
+	.detach_group		= hf_detach_group,
+	.group_iommu_domain	= hf_group_iommu_domain,
+};
+
+static int __init hf_module_init(void)
+{
+	int ret;
+
+	ret = hf_mapping_init();
+	if (ret)
+		return ret;
+	ret = vfio_register_iommu_driver(&hf_ops);
+	if (ret)
+		hf_mapping_exit();
+	return ret;
+}
+
+static void __exit hf_module_exit(void)
+{
+	vfio_unregister_iommu_driver(&hf_ops);
+	hf_container_drain();
+	hf_mapping_exit();
+}
+
+module_init(hf_module_init);
+module_exit(hf_module_exit);
+
+MODULE_DESCRIPTION("VFIO IOMMU driver with batched, huge-page-aware pinning");
+MODULE_AUTHOR("The holdfast authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a mapping.
+ *
+ *	reserve -> charge -> pin -> map -> publish -> unmap -> flush -> unpin
+ *	                                                            -> refund
+ *
+ * container.c reserves the IOVA range and publishes; what lies between is
+ * here.  hf_mapping_populate() charges the whole mapping, then goes batch by
+ * batch: pin (no lock held, may fault), record every run in the extent log and
+ * map every finished physical run into all domains (domains_sem held for
+ * reading, no faults).  A run is finished when the next page does not continue
+ * it, at a multiple of HF_IOVA_BLOCK, or at the end, so batches leave no trace
+ * in the IOMMU page table.  On any error everything is taken back.
+ *
+ * Invariant: with domains_sem held for writing, each domain translates exactly
+ * pages [gone, mapped) of each mapping's log.  That is what lets a domain join
+ * or leave at any time, half-built and half-gone mappings included.
+ *
+ * hf_mapping_depopulate() goes chunk by chunk: unmap, flush once, unpin what
+ * the log says, so the device loses a page before its pin is dropped and the
+ * IOMMU page table is never read.  It needs no memory and cannot fail.
+ */
+#include <linux/iommu.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "container.h"
+#include "domain.h"
+#include "mapping.h"
+#include "params.h"
+#include "pin.h"
+
+/* Unmap and flush about this many pages before unpinning them: 64 MiB. */
+#define HF_UNMAP_CHUNK	16384UL
+
+#define HF_BLOCK_PAGES	(HF_IOVA_BLOCK >> PAGE_SHIFT)
+
+static struct kmem_cache *hf_mapping_cache;
+
+/**
+ * hf_mapping_alloc() - make a mapping that nobody knows yet
+ * @iova: first IOVA, bytes
+ * @vaddr: first user address, bytes
+ * @size: bytes; the three are page aligned and do not wrap
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ *
+ * Return: the mapping in state HF_MAPPING_NEW, or NULL.
+ */
+struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
+				    size_t size, int prot)
+{
+	struct hf_mapping *m = kmem_cache_alloc(hf_mapping_cache,
+						GFP_KERNEL_ACCOUNT);
+
+	if (!m)
+		return NULL;
+	m->iova = iova;
+	m->vaddr = vaddr;
+	m->size = size;
+	m->prot = prot;
+	m->state = HF_MAPPING_NEW;
+	m->charge.mm = NULL;
+	m->charge.pages = 0;
+	m->mapped = 0;
+	m->gone = 0;
+	hf_log_init(&m->log);
+	return m;
+}
+
+/**
+ * hf_mapping_free() - free a mapping that holds nothing any more
+ * @m: the mapping
+ */
+void hf_mapping_free(struct hf_mapping *m)
+{
+	WARN_ON_ONCE(m->charge.mm || m->log.nr);
+	kmem_cache_free(hf_mapping_cache, m);
+}
+
+static dma_addr_t hf_iova_of(const struct hf_mapping *m, unsigned long page)
+{
+	return m->iova + ((dma_addr_t)page << PAGE_SHIFT);
+}
+
+static bool hf_at_block(const struct hf_mapping *m, unsigned long page)
+{
+	return !(hf_iova_of(m, page) & (HF_IOVA_BLOCK - 1));
+}
+
+static unsigned long hf_pages_to_block(const struct hf_mapping *m,
+				       unsigned long page)
+{
+	return HF_BLOCK_PAGES -
+	       ((hf_iova_of(m, page) >> PAGE_SHIFT) & (HF_BLOCK_PAGES - 1));
+}
+
+/* Map the run at the end of the log that no domain has yet. */
+static int hf_mapping_map_run(struct hf_container *c, struct hf_mapping *m,
+			      unsigned long pfn)
+{
+	unsigned long pages = m->log.pages - m->mapped;
+	int ret;
+
+	if (!pages)
+		return 0;
+	ret = hf_domains_map(&c->domains, hf_iova_of(m, m->mapped), pfn, pages,
+			     m->prot);
+	if (!ret)
+		m->mapped += pages;
+	return ret;
+}
+
+/*
+ * Take over what the walk has pinned: log it, and map each run that ends.
+ * *run is the first PFN of the run that is still open at the end of the log.
+ */
+static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
+			     struct hf_pin *pin, unsigned long *run)
+{
+	bool single = READ_ONCE(hf_disable_hugepages);
+	struct hf_extent ext;
+	int ret;
+
+	/* Without a domain the pages would be pinned for no device. */
+	if (list_empty(&c->domains))
+		return -EINVAL;
+
+	for (;;) {
+		unsigned long at = m->log.pages;
+		bool block = hf_at_block(m, at);
+
+		if (!hf_pin_peek(pin, single ? 1 : hf_pages_to_block(m, at),
+				 &ext))
+			break;
+		if (single || block || at == m->mapped ||
+		    *run + (at - m->mapped) != ext.pfn) {
+			ret = hf_mapping_map_run(c, m, *run);
+			if (ret)
+				return ret;
+			*run = ext.pfn;
+		}
+		ret = hf_log_append(&m->log, &ext, !block);
+		if (ret)
+			return ret;
+		hf_pin_consume(pin, ext.pages);
+	}
+	return pin->left ? 0 : hf_mapping_map_run(c, m, *run);
+}
+
+/**
+ * hf_mapping_populate() - charge, pin and map a mapping
+ * @c: its container
+ * @m: the mapping, in state HF_MAPPING_NEW, its range reserved in @c
+ *
+ * Context: may sleep and fault; no lock of holdfast's may be held.
+ * Return: 0; -ENOMEM over RLIMIT_MEMLOCK or without memory; -EFAULT for an
+ * address that cannot be pinned as asked; -EINTR when killed; -EINVAL when the
+ * container lost its last domain; or what the IOMMU driver answered.  On error
+ * @m holds nothing.
+ */
+int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
+{
+	unsigned long pages = m->size >> PAGE_SHIFT;
+	unsigned long run = 0;
+	struct hf_pin pin;
+	int ret;
+
+	ret = hf_charge_take(&m->charge, pages);
+	if (ret)
+		return ret;
+
+	hf_pin_begin(&pin, m->vaddr, pages, m->prot & IOMMU_WRITE);
+	do {
+		ret = hf_pin_fill(&pin);
+		if (ret)
+			break;
+		down_read(&c->domains_sem);
+		ret = hf_mapping_absorb(c, m, &pin, &run);
+		up_read(&c->domains_sem);
+		cond_resched();
+	} while (!ret && pin.left);
+	hf_pin_end(&pin);
+
+	atomic_long_add(m->log.pins, &c->pins);
+	if (ret) {
+		hf_mapping_depopulate(c, m);
+		hf_charge_refund(&m->charge);
+	}
+	return ret;
+}
+
+/*
+ * A walk over the log in chunks that may be unmapped as a whole: they end
+ * where a physical run ends or at a multiple of HF_IOVA_BLOCK, so no IOMMU
+ * page-table entry spans the end.
+ */
+struct hf_chunks {
+	const struct hf_mapping *m;
+	struct hf_log_iter it;
+	struct hf_extent ahead;	/* first extent of the next chunk */
+	bool more;		/* is there one? */
+	unsigned long end;	/* end of the chunk, pages from the start */
+};
+
+static void hf_chunks_begin(struct hf_chunks *ch, const struct hf_mapping *m)
+{
+	ch->m = m;
+	ch->end = 0;
+	hf_log_begin(&ch->it, &m->log);
+	ch->more = hf_log_next(&ch->it, &ch->ahead);
+}
+
+static bool hf_chunks_next(struct hf_chunks *ch)
+{
+	unsigned long start = ch->end;
+	unsigned long next_pfn;
+
+	if (!ch->more)
+		return false;
+	do {
+		ch->end += ch->ahead.pages;
+		next_pfn = ch->ahead.pfn + ch->ahead.pages;
+		ch->more = hf_log_next(&ch->it, &ch->ahead);
+	} while (ch->more && (ch->end - start < HF_UNMAP_CHUNK ||
+			      (ch->ahead.pfn == next_pfn &&
+			       !hf_at_block(ch->m, ch->end))));
+	return true;
+}
+
+/**
+ * hf_mapping_depopulate() - unmap and unpin all that a mapping holds
+ * @c: its container
+ * @m: the mapping, owned by the caller (state HF_MAPPING_NEW or _DYING)
+ *
+ * The charge stays, for the caller to refund: it may gather several.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ */
+void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
+{
+	bool dirty = m->prot & IOMMU_WRITE;
+	unsigned long pins = m->log.pins;
+	struct hf_log_iter behind;
+	unsigned long unpinned = 0;
+	struct hf_chunks ch;
+	struct hf_extent ext;
+
+	hf_chunks_begin(&ch, m);
+	hf_log_begin(&behind, &m->log);
+	down_read(&c->domains_sem);
+	while (hf_chunks_next(&ch)) {
+		unsigned long end = min(ch.end, m->mapped);
+
+		if (end > m->gone) {
+			hf_domains_unmap(&c->domains, hf_iova_of(m, m->gone),
+					 (end - m->gone) << PAGE_SHIFT);
+			m->gone = end;
+		}
+		while (unpinned < ch.end && hf_log_next(&behind, &ext)) {
+			hf_unpin(&ext, dirty);
+			unpinned += ext.pages;
+		}
+		if (need_resched() || rwsem_is_contended(&c->domains_sem)) {
+			up_read(&c->domains_sem);
+			cond_resched();
+			down_read(&c->domains_sem);
+		}
+	}
+	/* Under the lock: a replay must not read a log that is being freed. */
+	m->mapped = 0;
+	m->gone = 0;
+	hf_log_free(&m->log);
+	up_read(&c->domains_sem);
+	atomic_long_sub(pins, &c->pins);
+}
+
+/* Unmap pages [gone, end) of the log from one domain. */
+static void hf_mapping_unmap_from(const struct hf_mapping *m,
+				  struct hf_domain *domain, unsigned long end)
+{
+	unsigned long at = m->gone;
+	struct hf_chunks ch;
+
+	hf_chunks_begin(&ch, m);
+	while (at < end && hf_chunks_next(&ch)) {
+		unsigned long to = min(ch.end, end);
+
+		if (to <= at)
+			continue;
+		hf_domain_unmap(domain, hf_iova_of(m, at),
+				(to - at) << PAGE_SHIFT);
+		at = to;
+		cond_resched();
+	}
+}
+
+/**
+ * hf_mapping_replay() - map into one more domain what the others have
+ * @m: the mapping, in whatever state
+ * @domain: a domain that is not in the container's list yet
+ *
+ * Context: may sleep; domains_sem held for writing.
+ * Return: 0, or -errno with nothing of @m mapped in @domain.
+ */
+int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain)
+{
+	unsigned long at = 0, start = 0, pfn = 0;
+	struct hf_log_iter it;
+	struct hf_extent ext;
+	int ret;
+
+	/* [start, at) is a run that ends before pfn and is not mapped yet. */
+	hf_log_begin(&it, &m->log);
+	while (at < m->mapped && hf_log_next(&it, &ext)) {
+		unsigned long pages = min(ext.pages, m->mapped - at);
+
+		if (at + pages <= m->gone) {
+			at += pages;
+			start = at;
+			continue;
+		}
+		if (at < m->gone) {
+			start = m->gone;
+		} else if (at > start &&
+			   (ext.pfn != pfn || hf_at_block(m, at))) {
+			ret = hf_domain_map(domain, hf_iova_of(m, start),
+					    pfn - (at - start), at - start,
+					    m->prot);
+			if (ret)
+				goto undo;
+			start = at;
+			cond_resched();
+		}
+		at += pages;
+		pfn = ext.pfn + pages;
+	}
+	if (at > start) {
+		ret = hf_domain_map(domain, hf_iova_of(m, start),
+				    pfn - (at - start), at - start, m->prot);
+		if (ret)
+			goto undo;
+	}
+	return 0;
+
+undo:
+	hf_mapping_unmap_from(m, domain, start);
+	return ret;
+}
+
+/**
+ * hf_mapping_unreplay() - unmap a mapping from a domain that leaves
+ * @m: the mapping, in whatever state
+ * @domain: the domain
+ *
+ * Context: may sleep; domains_sem held for writing.
+ */
+void hf_mapping_unreplay(const struct hf_mapping *m, struct hf_domain *domain)
+{
+	hf_mapping_unmap_from(m, domain, m->mapped);
+}
+
+/**
+ * hf_mapping_init() - set up what all mappings share
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hf_mapping_init(void)
+{
+	hf_mapping_cache = KMEM_CACHE(hf_mapping, SLAB_ACCOUNT);
+	return hf_mapping_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * hf_mapping_exit() - and free it
+ */
+void hf_mapping_exit(void)
+{
+	kmem_cache_destroy(hf_mapping_cache);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One mapping: an IOVA range and the user memory behind it.
+ * See mapping.c for the essay.
+ */
+#ifndef HOLDFAST_MAPPING_H
+#define HOLDFAST_MAPPING_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+#include "account.h"
+#include "extent.h"
+
+struct hf_container;
+struct hf_domain;
+
+/**
+ * enum hf_mapping_state - where a mapping stands in its life
+ * @HF_MAPPING_NEW: its range is reserved; one thread pins and maps it
+ * @HF_MAPPING_LIVE: whole; nobody works on it
+ * @HF_MAPPING_DYING: one thread unmaps and unpins it
+ */
+enum hf_mapping_state {
+	HF_MAPPING_NEW,
+	HF_MAPPING_LIVE,
+	HF_MAPPING_DYING,
+};
+
+/**
+ * struct hf_mapping - one MAP_DMA
+ * @node: in the container's tree, by IOVA
+ * @link: in a list of mappings being taken down
+ * @iova: first IOVA, bytes
+ * @size: bytes
+ * @vaddr: first user address, bytes, in the mapper's mm at map time
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ * @state: enum hf_mapping_state
+ * @charge: what was paid for it
+ * @mapped: pages from the start of @log that were mapped into every domain
+ * @gone: pages from the start of @log that were unmapped again
+ * @log: what is pinned
+ */
+struct hf_mapping {
+	struct rb_node node;
+	struct list_head link;
+	dma_addr_t iova;
+	size_t size;
+	unsigned long vaddr;
+	int prot;
+	enum hf_mapping_state state;
+	struct hf_charge charge;
+	unsigned long mapped;
+	unsigned long gone;
+	struct hf_log log;
+};
+
+/**
+ * hf_mapping_last() - last IOVA of a mapping, bytes
+ * @m: the mapping
+ */
+static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
+{
+	return m->iova + m->size - 1;
+}
+
+struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
+				    size_t size, int prot);
+void hf_mapping_free(struct hf_mapping *m);
+int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m);
+void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m);
+int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain);
+void hf_mapping_unreplay(const struct hf_mapping *m, struct hf_domain *domain);
+
+int hf_mapping_init(void);
+void hf_mapping_exit(void);
+
+#endif

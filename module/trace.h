@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints: events/holdfast in tracefs.  Field names and meanings are for
+ * users' scripts to rely on; fields may be added at the end.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM holdfast
+
+#if !defined(HOLDFAST_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define HOLDFAST_TRACE_H
+
+#include <linux/iommu.h>
+#include <linux/tracepoint.h>
+
+#include "mapping.h"
+
+/*
+ * hf_map: a MAP_DMA that had reserved its range is through.  iova, vaddr, size
+ * in bytes; runs: entries of the extent log; pins: page pins held (both 0 on
+ * error); result: 0 or -errno.
+ */
+TRACE_EVENT(hf_map,
+	TP_PROTO(u32 container, const struct hf_mapping *m, int result),
+	TP_ARGS(container, m, result),
+	TP_STRUCT__entry(
+		__field(u32, container)
+		__field(u64, iova)
+		__field(u64, vaddr)
+		__field(u64, size)
+		__field(u32, prot)
+		__field(u64, runs)
+		__field(u64, pins)
+		__field(int, result)
+	),
+	TP_fast_assign(
+		__entry->container = container;
+		__entry->iova = m->iova;
+		__entry->vaddr = m->vaddr;
+		__entry->size = m->size;
+		__entry->prot = m->prot;
+		__entry->runs = m->log.nr;
+		__entry->pins = m->log.pins;
+		__entry->result = result;
+	),
+	TP_printk("container=%u iova=%#llx vaddr=%#llx size=%#llx prot=%s%s runs=%llu pins=%llu result=%d",
+		  __entry->container, __entry->iova, __entry->vaddr,
+		  __entry->size, __entry->prot & IOMMU_READ ? "r" : "-",
+		  __entry->prot & IOMMU_WRITE ? "w" : "-", __entry->runs,
+		  __entry->pins, __entry->result)
+);
+
+/*
+ * hf_unmap: a mapping is about to be unmapped, unpinned and refunded, by
+ * UNMAP_DMA or because its container ends.  Fields as in hf_map; an unmap
+ * cannot fail, result is 0.
+ */
+TRACE_EVENT(hf_unmap,
+	TP_PROTO(u32 container, const struct hf_mapping *m),
+	TP_ARGS(container, m),
+	TP_STRUCT__entry(
+		__field(u32, container)
+		__field(u64, iova)
+		__field(u64, vaddr)
+		__field(u64, size)
+		__field(u64, runs)
+		__field(u64, pins)
+		__field(int, result)
+	),
+	TP_fast_assign(
+		__entry->container = container;
+		__entry->iova = m->iova;
+		__entry->vaddr = m->vaddr;
+		__entry->size = m->size;
+		__entry->runs = m->log.nr;
+		__entry->pins = m->log.pins;
+		__entry->result = 0;
+	),
+	TP_printk("container=%u iova=%#llx vaddr=%#llx size=%#llx runs=%llu pins=%llu result=%d",
+		  __entry->container, __entry->iova, __entry->vaddr,
+		  __entry->size, __entry->runs, __entry->pins, __entry->result)
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The type1 user interface: ioctls in, calls to the container out.
+ *
+ * Nothing else in the module reads or writes user structs.  The caller is an
+ * unprivileged process that was handed a group: argsz, flags, sizes and
+ * addresses are whatever it likes.  Each handler copies its struct once,
+ * checks it as stock type1 of the running kernel does, in the same order, and
+ * works on the copy.
+ *
+ * The contract is include/uapi/linux/vfio.h; what stock answers where that
+ * says nothing is vfio_iommu_type1 of Linux 6.1, 6.12 and 7.2.
+ */
+#include <linux/iommu.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vfio.h>
+
+#include "compat.h"
+#include "container.h"
+#include "dirty.h"
+#include "uapi.h"
+#include "window.h"
+
+/**
+ * hf_uapi_extension() - VFIO_CHECK_EXTENSION
+ * @c: the container, or NULL when the VFIO core polls its drivers
+ * @extension: VFIO_*
+ *
+ * Return: 1 if supported, else 0.
+ */
+long hf_uapi_extension(struct hf_container *c, unsigned long extension)
+{
+	switch (extension) {
+	case VFIO_TYPE1_IOMMU:
+	case VFIO_TYPE1v2_IOMMU:
+	case VFIO_UNMAP_ALL:
+		return 1;
+	case VFIO_DMA_CC_IOMMU:
+		return c && hf_container_coherent(c);
+	default:
+		return 0;
+	}
+}
+
+static int hf_cap_migration(struct hf_container *c, struct vfio_info_cap *caps)
+{
+	struct vfio_iommu_type1_info_cap_migration cap = {
+		.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION,
+		.header.version = 1,
+		.pgsize_bitmap = hf_container_page(c),
+		.max_dirty_bitmap_size = HF_DIRTY_BYTES_MAX,
+	};
+
+	return vfio_info_add_capability(caps, &cap.header, sizeof(cap));
+}
+
+static int hf_cap_dma_avail(struct hf_container *c, struct vfio_info_cap *caps)
+{
+	struct vfio_iommu_type1_info_dma_avail cap = {
+		.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL,
+		.header.version = 1,
+		.avail = c->avail,
+	};
+
+	return vfio_info_add_capability(caps, &cap.header, sizeof(cap));
+}
+
+static int hf_cap_iova_ranges(struct hf_container *c,
+			      struct vfio_info_cap *caps)
+{
+	struct vfio_iommu_type1_info_cap_iova_range *cap;
+	struct vfio_info_cap_header *header;
+	unsigned int i;
+
+	if (!c->windows)
+		return 0;
+	header = vfio_info_cap_add(caps,
+				   struct_size(cap, iova_ranges,
+					       c->windows->nr),
+				   VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1);
+	if (IS_ERR(header))
+		return PTR_ERR(header);
+
+	cap = container_of(header, struct vfio_iommu_type1_info_cap_iova_range,
+			   header);
+	cap->nr_iovas = c->windows->nr;
+	for (i = 0; i < c->windows->nr; i++) {
+		cap->iova_ranges[i].start = c->windows->window[i].first;
+		cap->iova_ranges[i].end = c->windows->window[i].last;
+	}
+	return 0;
+}
+
+static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_info, iova_pgsizes);
+	struct vfio_iommu_type1_info info = {};
+	struct vfio_info_cap caps = {};
+	size_t copy;
+	int ret;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+	copy = hf_info_copy_size(info.argsz);
+
+	mutex_lock(&c->lock);
+	info.flags = VFIO_IOMMU_INFO_PGSIZES;
+	info.iova_pgsizes = c->pgsizes;
+	ret = hf_cap_migration(c, &caps);
+	if (!ret)
+		ret = hf_cap_dma_avail(c, &caps);
+	if (!ret)
+		ret = hf_cap_iova_ranges(c, &caps);
+	mutex_unlock(&c->lock);
+	if (ret)	/* vfio_info_cap_add() freed what there was */
+		return ret;
+
+	info.flags |= VFIO_IOMMU_INFO_CAPS;
+	if (info.argsz < sizeof(info) + caps.size) {
+		info.argsz = sizeof(info) + caps.size;
+	} else {
+		vfio_info_cap_shift(&caps, sizeof(info));
+		if (copy_to_user(arg + sizeof(info), caps.buf, caps.size))
+			ret = -EFAULT;
+		info.cap_offset = sizeof(info);
+	}
+	kfree(caps.buf);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &info, copy) ? -EFAULT : 0;
+}
+
+static long hf_uapi_map(struct hf_container *c, void __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_map, size);
+	struct vfio_iommu_type1_dma_map map;
+	unsigned long vaddr, last_vaddr;
+	dma_addr_t iova, last;
+	size_t size;
+	int prot = 0;
+
+	if (copy_from_user(&map, arg, minsz))
+		return -EFAULT;
+	if (map.argsz < minsz ||
+	    map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
+		return -EINVAL;
+
+	iova = map.iova;
+	vaddr = map.vaddr;
+	size = map.size;
+	if (iova != map.iova || vaddr != map.vaddr || size != map.size)
+		return -HF_EWRAP;
+	if (!size)
+		return -EINVAL;
+	if (check_add_overflow(iova, (dma_addr_t)(size - 1), &last) ||
+	    check_add_overflow(vaddr, (unsigned long)(size - 1), &last_vaddr))
+		return -HF_EWRAP;
+
+	/* From the device's side. */
+	if (map.flags & VFIO_DMA_MAP_FLAG_READ)
+		prot |= IOMMU_READ;
+	if (map.flags & VFIO_DMA_MAP_FLAG_WRITE)
+		prot |= IOMMU_WRITE;
+	if (!prot)
+		return -EINVAL;
+
+	return hf_container_map(c, iova, vaddr, size, prot);
+}
+
+static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_unmap, size);
+	struct vfio_iommu_type1_dma_unmap unmap;
+	dma_addr_t first, last;
+	size_t size;
+	bool all;
+	u64 unmapped = 0;
+	int ret;
+
+	if (copy_from_user(&unmap, arg, minsz))
+		return -EFAULT;
+	if (unmap.argsz < minsz || unmap.flags & ~VFIO_DMA_UNMAP_FLAG_ALL)
+		return -EINVAL;
+
+	all = unmap.flags & VFIO_DMA_UNMAP_FLAG_ALL;
+	first = unmap.iova;
+	size = unmap.size;
+	if (first != unmap.iova || size != unmap.size)
+		return -HF_EWRAP;
+	if (first & (hf_container_page(c) - 1))
+		return -EINVAL;
+	if (all) {
+		if (first || size)
+			return -EINVAL;
+		last = ~(dma_addr_t)0;
+	} else {
+		if (!size || size & (hf_container_page(c) - 1))
+			return -EINVAL;
+		if (check_add_overflow(first, (dma_addr_t)(size - 1), &last))
+			return -HF_EWRAP;
+	}
+
+	ret = hf_container_unmap(c, first, last, all, &unmapped);
+	if (ret)
+		return ret;
+	unmap.size = unmapped;
+	return copy_to_user(arg, &unmap, minsz) ? -EFAULT : 0;
+}
+
+/**
+ * hf_uapi_ioctl() - an ioctl of a container's file
+ * @c: the container
+ * @cmd: VFIO_*
+ * @arg: its argument
+ *
+ * Return: as the ioctl says; -ENOTTY for one that type1 does not know.
+ */
+long hf_uapi_ioctl(struct hf_container *c, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case VFIO_CHECK_EXTENSION:
+		return hf_uapi_extension(c, arg);
+	case VFIO_IOMMU_GET_INFO:
+		return hf_uapi_get_info(c, (void __user *)arg);
+	case VFIO_IOMMU_MAP_DMA:
+		return hf_uapi_map(c, (void __user *)arg);
+	case VFIO_IOMMU_UNMAP_DMA:
+		return hf_uapi_unmap(c, (void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
