@@ -29,10 +29,12 @@
 #include <linux/iommu.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/vfio.h>
 #include <linux/xarray.h>
 
 #include "compat.h"
 #include "container.h"
+#include "dirty.h"
 #include "domain.h"
 #include "mapping.h"
 #include "params.h"
@@ -43,8 +45,14 @@ static DEFINE_XARRAY_ALLOC1(hf_containers);
 static atomic_t hf_nr_containers = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(hf_no_containers);
 
-/* The mapping that holds @iova or else the next one above it. */
-static struct hf_mapping *hf_find_from(struct hf_container *c, dma_addr_t iova)
+/**
+ * hf_container_find() - the mapping that holds an IOVA, else the next above it
+ * @c: the container, its lock held
+ * @iova: bytes
+ *
+ * Return: the mapping, or NULL.
+ */
+struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova)
 {
 	struct rb_node *node = c->mappings.rb_node;
 	struct hf_mapping *found = NULL;
@@ -64,14 +72,22 @@ static struct hf_mapping *hf_find_from(struct hf_container *c, dma_addr_t iova)
 	return found;
 }
 
-static struct hf_mapping *hf_first(struct hf_container *c)
+/**
+ * hf_container_first() - the lowest mapping
+ * @c: the container, its lock held
+ */
+struct hf_mapping *hf_container_first(struct hf_container *c)
 {
 	struct rb_node *node = rb_first(&c->mappings);
 
 	return node ? rb_entry(node, struct hf_mapping, node) : NULL;
 }
 
-static struct hf_mapping *hf_next(struct hf_mapping *m)
+/**
+ * hf_container_next() - the next mapping in IOVA order, or NULL
+ * @m: a mapping of a container whose lock is held
+ */
+struct hf_mapping *hf_container_next(struct hf_mapping *m)
 {
 	struct rb_node *node = rb_next(&m->node);
 
@@ -113,18 +129,25 @@ static bool hf_settled(struct hf_container *c, dma_addr_t first,
 {
 	struct hf_mapping *m;
 
-	for (m = hf_find_from(c, first); m && m->iova <= last; m = hf_next(m))
+	for (m = hf_container_find(c, first); m && m->iova <= last; m = hf_container_next(m))
 		if (!hf_is_live(m))
 			return false;
 	return true;
 }
 
-/*
- * Take c->lock with nobody at work on a mapping that overlaps [first, last].
- * Return: 0, or -EINTR with the lock not taken.
+/**
+ * hf_container_lock_range() - take the lock with a range at rest
+ * @c: the container
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ *
+ * Waits until nobody is at work on a mapping that overlaps the range: all such
+ * mappings are live when this returns, and stay so while the lock is held.
+ *
+ * Return: 0, or -EINTR when killed, with the lock not taken.
  */
-static int hf_lock_settled(struct hf_container *c, dma_addr_t first,
-			   dma_addr_t last)
+int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
+			    dma_addr_t last)
 {
 	DEFINE_WAIT(wait);
 
@@ -177,14 +200,21 @@ static void hf_take_down(struct hf_container *c, struct list_head *list)
 	hf_erase(c, list);
 }
 
-/* Take down everything that is live.  What is NEW or DYING has an owner. */
-static void hf_take_down_all(struct hf_container *c)
+/**
+ * hf_container_unmap_all() - take down every live mapping
+ * @c: the container
+ *
+ * What is being mapped or unmapped by another thread is left to that thread.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ */
+void hf_container_unmap_all(struct hf_container *c)
 {
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 
 	mutex_lock(&c->lock);
-	for (m = hf_first(c); m; m = hf_next(m)) {
+	for (m = hf_container_first(c); m; m = hf_container_next(m)) {
 		if (!hf_is_live(m))
 			continue;
 		m->state = HF_MAPPING_DYING;
@@ -260,13 +290,27 @@ void hf_container_put(struct hf_container *c)
 		return;
 
 	/* A map may have become live after release() had looked for such. */
-	hf_take_down_all(c);
+	hf_container_unmap_all(c);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&c->mappings));
 	WARN_ON_ONCE(atomic_long_read(&c->pins));
 	kfree(c->windows);
 	kfree_rcu(c, rcu);
 	if (atomic_dec_and_test(&hf_nr_containers))
 		wake_up_all(&hf_no_containers);
+}
+
+/**
+ * hf_container_release() - end a container for the VFIO core
+ * @c: the container; freed when the last call in flight is through
+ *
+ * Context: may sleep.
+ */
+void hf_container_release(struct hf_container *c)
+{
+	xa_erase(&hf_containers, c->id);
+	hf_container_detach_all(c);
+	hf_container_unmap_all(c);
+	hf_container_put(c);
 }
 
 /**
@@ -281,283 +325,6 @@ void hf_container_drain(void)
 	xa_destroy(&hf_containers);
 }
 
-static void hf_detach_group(struct hf_domain *domain, struct hf_group *group)
-{
-	iommu_detach_group(domain->iommu, group->group);
-	list_del(&group->link);
-	kfree(group);
-}
-
-static struct hf_group *hf_find_group(struct hf_container *c,
-				      struct iommu_group *iommu_group,
-				      struct hf_domain **domain)
-{
-	struct hf_domain *d;
-	struct hf_group *group;
-
-	list_for_each_entry(d, &c->domains, link)
-		list_for_each_entry(group, &d->groups, link)
-			if (group->group == iommu_group) {
-				*domain = d;
-				return group;
-			}
-	return NULL;
-}
-
-/* Show @domain every mapping and add it to the container's domains. */
-static int hf_add_domain(struct hf_container *c, struct hf_domain *domain)
-{
-	struct hf_mapping *m, *bad;
-	phys_addr_t msi_base;
-	int ret;
-
-	if (hf_domain_sw_msi(domain, &msi_base)) {
-		ret = iommu_get_msi_cookie(domain->iommu, msi_base);
-		if (ret && ret != -ENODEV)
-			return ret;
-	}
-
-	down_write(&c->domains_sem);
-	for (m = hf_first(c); m; m = hf_next(m)) {
-		ret = hf_mapping_replay(m, domain);
-		if (ret)
-			goto undo;
-	}
-	list_add_tail(&domain->link, &c->domains);
-	up_write(&c->domains_sem);
-	return 0;
-
-undo:
-	bad = m;
-	for (m = hf_first(c); m != bad; m = hf_next(m))
-		hf_mapping_unreplay(m, domain);
-	up_write(&c->domains_sem);
-	return ret;
-}
-
-/* No group is attached to @domain any more. */
-static void hf_remove_domain(struct hf_container *c, struct hf_domain *domain)
-{
-	struct hf_mapping *m;
-
-	down_write(&c->domains_sem);
-	list_del(&domain->link);
-	for (m = hf_first(c); m; m = hf_next(m))
-		hf_mapping_unreplay(m, domain);
-	up_write(&c->domains_sem);
-	hf_domain_destroy(domain);
-}
-
-static void hf_set_windows(struct hf_container *c, struct hf_windows *windows)
-{
-	kfree(c->windows);
-	c->windows = windows;
-	WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
-}
-
-static bool hf_fits(struct hf_container *c, const struct hf_windows *windows)
-{
-	struct hf_mapping *m;
-
-	for (m = hf_first(c); m; m = hf_next(m))
-		if (!hf_windows_contain(windows, m->iova, hf_mapping_last(m)))
-			return false;
-	return true;
-}
-
-static int hf_attach_locked(struct hf_container *c,
-			    struct iommu_group *iommu_group)
-{
-	struct hf_domain *own, *home;
-	struct hf_windows *windows;
-	struct hf_group *group;
-	int ret;
-
-	if (c->closed || hf_find_group(c, iommu_group, &home))
-		return -EINVAL;
-
-	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
-	if (!group)
-		return -ENOMEM;
-	group->group = iommu_group;
-	own = hf_domain_create(group);
-	if (IS_ERR(own)) {
-		kfree(group);
-		return PTR_ERR(own);
-	}
-
-	windows = hf_windows_compute(&c->domains, own);
-	if (IS_ERR(windows)) {
-		ret = PTR_ERR(windows);
-		goto destroy;
-	}
-	ret = -EINVAL;
-	if (!hf_fits(c, windows))
-		goto free_windows;
-
-	ret = -EPERM;
-	if (!READ_ONCE(hf_allow_unsafe_interrupts) &&
-	    !hf_group_isolated_msi(iommu_group)) {
-		pr_warn_ratelimited("holdfast: group %d: the platform cannot isolate its interrupts; load with allow_unsafe_interrupts=1 if you trust its user\n",
-				    iommu_group_id(iommu_group));
-		goto free_windows;
-	}
-
-	ret = 0;
-	home = own;
-	if (!READ_ONCE(hf_domain_per_group))
-		home = hf_domain_join(&c->domains, own, group, &ret);
-	if (ret) {
-		kfree(group);
-		goto free_windows;
-	}
-	if (home == own) {
-		ret = hf_add_domain(c, own);
-		if (ret)
-			goto free_windows;
-	} else {
-		hf_domain_destroy(own);
-	}
-	hf_set_windows(c, windows);
-	return 0;
-
-free_windows:
-	kfree(windows);
-destroy:
-	hf_domain_destroy(own);
-	return ret;
-}
-
-/**
- * hf_container_attach() - let a group's devices reach the mappings
- * @c: the container
- * @group: a group that the VFIO core claimed for its user
- *
- * Context: may sleep; the VFIO core serialises attach and detach.
- * Return: 0; -EINVAL for a group that is attached already, or whose aperture
- * or reserved regions are in the way of a mapping; -EPERM when its interrupts
- * are not isolated; -ENOMEM, or what the IOMMU driver answered.  On error
- * everything is as before.
- */
-int hf_container_attach(struct hf_container *c, struct iommu_group *group)
-{
-	int ret;
-
-	mutex_lock(&c->lock);
-	ret = hf_attach_locked(c, group);
-	mutex_unlock(&c->lock);
-	return ret;
-}
-
-/**
- * hf_container_detach() - take a group out
- * @c: the container
- * @iommu_group: the group; unknown ones are ignored
- *
- * The last group takes all mappings with it: a container without a group has
- * no privilege to keep memory pinned.
- *
- * Context: may sleep; the VFIO core serialises attach and detach.
- */
-void hf_container_detach(struct hf_container *c,
-			 struct iommu_group *iommu_group)
-{
-	struct hf_windows *windows;
-	struct hf_domain *domain;
-	struct hf_group *group;
-
-	mutex_lock(&c->lock);
-	group = hf_find_group(c, iommu_group, &domain);
-	if (!group)
-		goto unlock;
-
-	hf_detach_group(domain, group);
-	if (list_empty(&domain->groups)) {
-		if (list_is_singular(&c->domains)) {
-			c->closed = true;
-			mutex_unlock(&c->lock);
-			hf_take_down_all(c);
-			mutex_lock(&c->lock);
-		}
-		hf_remove_domain(c, domain);
-	}
-
-	/* Without memory the old, smaller windows stay. */
-	windows = hf_windows_compute(&c->domains, NULL);
-	if (!IS_ERR(windows))
-		hf_set_windows(c, windows);
-	else
-		WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
-unlock:
-	mutex_unlock(&c->lock);
-}
-
-/**
- * hf_container_release() - end a container for the VFIO core
- * @c: the container; freed when the last call in flight is through
- *
- * Context: may sleep.
- */
-void hf_container_release(struct hf_container *c)
-{
-	struct hf_domain *domain, *next;
-	struct hf_group *group, *next_group;
-
-	xa_erase(&hf_containers, c->id);
-
-	mutex_lock(&c->lock);
-	c->closed = true;
-	list_for_each_entry(domain, &c->domains, link)
-		list_for_each_entry_safe(group, next_group, &domain->groups,
-					 link)
-			hf_detach_group(domain, group);
-	mutex_unlock(&c->lock);
-
-	hf_take_down_all(c);
-
-	mutex_lock(&c->lock);
-	list_for_each_entry_safe(domain, next, &c->domains, link)
-		hf_remove_domain(c, domain);
-	mutex_unlock(&c->lock);
-	hf_container_put(c);
-}
-
-/**
- * hf_container_domain_of() - the IOMMU domain a group is attached to
- * @c: the container
- * @iommu_group: the group
- *
- * Return: the domain, or ERR_PTR(-ENODEV).
- */
-struct iommu_domain *hf_container_domain_of(struct hf_container *c,
-					    struct iommu_group *iommu_group)
-{
-	struct iommu_domain *iommu = ERR_PTR(-ENODEV);
-	struct hf_domain *domain;
-
-	mutex_lock(&c->lock);
-	if (hf_find_group(c, iommu_group, &domain))
-		iommu = domain->iommu;
-	mutex_unlock(&c->lock);
-	return iommu;
-}
-
-/**
- * hf_container_coherent() - do all domains enforce cache coherency?
- * @c: the container
- */
-bool hf_container_coherent(struct hf_container *c)
-{
-	struct hf_domain *domain;
-	bool coherent = true;
-
-	mutex_lock(&c->lock);
-	list_for_each_entry(domain, &c->domains, link)
-		coherent &= domain->coherent;
-	mutex_unlock(&c->lock);
-	return coherent;
-}
-
 /* Check a map request against the container and put it into the tree. */
 static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 {
@@ -568,9 +335,11 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 		return -EINVAL;
 	if ((new->iova | new->vaddr | new->size) & (hf_container_page(c) - 1))
 		return -EINVAL;
-	m = hf_find_from(c, new->iova);
+	m = hf_container_find(c, new->iova);
 	if (m && m->iova <= last)
 		return -EEXIST;
+	if (c->dirty && !hf_dirty_can_track(c, new))
+		return -EINVAL;
 	if (!c->avail)
 		return -ENOSPC;
 	if (!hf_windows_contain(c->windows, new->iova, last))
@@ -605,7 +374,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	if (!m)
 		return -ENOMEM;
 
-	ret = hf_lock_settled(c, iova, hf_mapping_last(m));
+	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
 		ret = hf_reserve(c, m);
 		mutex_unlock(&c->lock);
@@ -626,20 +395,63 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	return 0;
 }
 
-/*
- * May [first, last] be unmapped?  v2: not if it cuts a mapping in two.  v1: a
- * range that begins inside a mapping unmaps nothing from there on, one that
- * ends inside a mapping unmaps that mapping whole.
+/**
+ * hf_container_bisects() - does a range begin or end inside a mapping?
+ * @c: the container, its lock held
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
  */
-static bool hf_bisects(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last)
+bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
+			  dma_addr_t last)
 {
-	struct hf_mapping *m = hf_find_from(c, first);
+	struct hf_mapping *m = hf_container_find(c, first);
 
 	if (m && m->iova < first)
 		return true;
-	m = hf_find_from(c, last);
+	m = hf_container_find(c, last);
 	return m && m->iova <= last && hf_mapping_last(m) > last;
+}
+
+/*
+ * Mark what an unmap of [first, last] takes down and gather it.  v2 refuses to
+ * cut a mapping in two.  v1 unmaps nothing from a range that begins inside a
+ * mapping, and the whole of a mapping the range ends in.
+ */
+static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
+		   bool all, const struct vfio_bitmap *dirty,
+		   struct list_head *list)
+{
+	struct hf_mapping *m;
+
+	if (dirty && (!c->dirty || dirty->pgsize != hf_container_page(c)))
+		return -EINVAL;
+	if (c->v2 && !all && hf_container_bisects(c, first, last))
+		return -EINVAL;
+	for (m = hf_container_find(c, first);
+	     m && m->iova >= first && m->iova <= last;
+	     m = hf_container_next(m)) {
+		m->state = HF_MAPPING_DYING;
+		list_add_tail(&m->link, list);
+	}
+	return 0;
+}
+
+/* Report gathered mappings as dirty; those that cannot be come back to life. */
+static int hf_report(struct hf_container *c, dma_addr_t first,
+		     const struct vfio_bitmap *dirty, struct list_head *list)
+{
+	struct hf_mapping *m, *next;
+	int ret = 0;
+
+	list_for_each_entry_safe(m, next, list, link) {
+		if (!ret)
+			ret = hf_dirty_report(dirty, first, m->iova, m->size);
+		if (ret) {
+			list_del(&m->link);
+			hf_publish(c, m);
+		}
+	}
+	return ret;
 }
 
 /**
@@ -648,42 +460,41 @@ static bool hf_bisects(struct hf_container *c, dma_addr_t first,
  * @first: first IOVA, bytes
  * @last: last IOVA, bytes
  * @all: VFIO_DMA_UNMAP_FLAG_ALL: the range is everything
+ * @dirty: where to report dirty pages, bit 0 for @first; or NULL
  * @unmapped: out: bytes of the mappings that are gone
  *
- * All mappings of the range go, or none.  When this returns no device reaches
- * their pages and nothing of them is pinned or charged.
+ * When this returns no device reaches the pages of the range's mappings and
+ * nothing of them is pinned or charged.
  *
  * Context: may sleep.
- * Return: 0; -EINVAL for a v2 range that cuts a mapping; -EINTR when killed
- * while another thread was still at work on a mapping of the range.
+ * Return: 0; -EINVAL for a v2 range that cuts a mapping, or for @dirty without
+ * tracking or with another page size than the smallest; -EFAULT if @dirty
+ * cannot be written: mappings from there on stay; -EINTR when killed while
+ * another thread was still at work on a mapping of the range.
  */
 int hf_container_unmap(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, bool all, u64 *unmapped)
+		       dma_addr_t last, bool all,
+		       const struct vfio_bitmap *dirty, u64 *unmapped)
 {
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 	u64 size = 0;
 	int ret;
 
-	ret = hf_lock_settled(c, first, last);
+	ret = hf_container_lock_range(c, first, last);
+	if (ret)
+		return ret;
+	ret = hf_doom(c, first, last, all, dirty, &list);
+	mutex_unlock(&c->lock);
 	if (ret)
 		return ret;
 
-	if (c->v2 && !all && hf_bisects(c, first, last)) {
-		mutex_unlock(&c->lock);
-		return -EINVAL;
-	}
-	for (m = hf_find_from(c, first); m && m->iova <= last; m = hf_next(m)) {
-		if (m->iova < first)
-			break;
-		m->state = HF_MAPPING_DYING;
-		list_add_tail(&m->link, &list);
+	if (dirty)
+		ret = hf_report(c, first, dirty, &list);
+	list_for_each_entry(m, &list, link)
 		size += m->size;
-	}
-	mutex_unlock(&c->lock);
-
 	if (!list_empty(&list))
 		hf_take_down(c, &list);
 	*unmapped = size;
-	return 0;
+	return ret;
 }

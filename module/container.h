@@ -16,8 +16,10 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+struct hf_mapping;
 struct hf_windows;
 struct iommu_group;
+struct vfio_bitmap;
 
 /**
  * struct hf_container - mappings and the domains that translate them
@@ -25,9 +27,10 @@ struct iommu_group;
  * @refs: one for the core until release, one for each call in flight
  * @rcu: frees it after the last lookup that may have seen it
  * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
- * @lock: guards @mappings, @avail, @closed, @windows, @pgsizes, @domains
+ * @lock: guards @mappings, @avail, @dirty, @closed, @windows, @pgsizes, @domains
  * @mappings: tree of struct hf_mapping, by IOVA, disjoint
  * @avail: mappings that may still be made
+ * @dirty: dirty page tracking is on
  * @closed: the last group left; nothing new is mapped
  * @windows: where mappings may lie; NULL before the first group
  * @pgsizes: page sizes all domains know, one bit each, bytes
@@ -46,6 +49,7 @@ struct hf_container {
 	struct mutex lock;
 	struct rb_root mappings;
 	unsigned int avail;
+	bool dirty;
 	bool closed;
 	struct hf_windows *windows;
 	u64 pgsizes;
@@ -75,8 +79,17 @@ void hf_container_release(struct hf_container *c);
 struct hf_container *hf_container_get(u32 id);
 void hf_container_put(struct hf_container *c);
 
+int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
+			    dma_addr_t last);
+struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova);
+struct hf_mapping *hf_container_first(struct hf_container *c);
+struct hf_mapping *hf_container_next(struct hf_mapping *m);
+bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
+			  dma_addr_t last);
+
 int hf_container_attach(struct hf_container *c, struct iommu_group *group);
 void hf_container_detach(struct hf_container *c, struct iommu_group *group);
+void hf_container_detach_all(struct hf_container *c);
 struct iommu_domain *hf_container_domain_of(struct hf_container *c,
 					    struct iommu_group *group);
 bool hf_container_coherent(struct hf_container *c);
@@ -84,7 +97,9 @@ bool hf_container_coherent(struct hf_container *c);
 int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot);
 int hf_container_unmap(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, bool all, u64 *unmapped);
+		       dma_addr_t last, bool all,
+		       const struct vfio_bitmap *dirty, u64 *unmapped);
+void hf_container_unmap_all(struct hf_container *c);
 
 void hf_container_drain(void);
 

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 struct hf_container;
+struct hf_mapping;
 struct vfio_bitmap;
 
 /* Bytes of a bitmap with one bit a page, as user space must provide it. */
@@ -19,5 +20,15 @@ struct vfio_bitmap;
 /* The longest range that can be asked for at once, and its bitmap. */
 #define HF_DIRTY_PAGES_MAX	((u64)INT_MAX)
 #define HF_DIRTY_BYTES_MAX	HF_DIRTY_BYTES(HF_DIRTY_PAGES_MAX)
+
+int hf_dirty_start(struct hf_container *c);
+void hf_dirty_stop(struct hf_container *c);
+int hf_dirty_get(struct hf_container *c, dma_addr_t first, dma_addr_t last,
+		 const struct vfio_bitmap *bitmap);
+
+bool hf_dirty_can_track(const struct hf_container *c,
+			const struct hf_mapping *m);
+int hf_dirty_report(const struct vfio_bitmap *bitmap, dma_addr_t base,
+		    dma_addr_t iova, size_t size);
 
 #endif

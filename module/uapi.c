@@ -172,10 +172,31 @@ static long hf_uapi_map(struct hf_container *c, void __user *arg)
 	return hf_container_map(c, iova, vaddr, size, prot);
 }
 
+/*
+ * Is a user's bitmap fit for @size bytes of IOVA space?  Its page size is
+ * compared with the container's later, under the lock.
+ */
+static int hf_uapi_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
+{
+	u64 pages;
+
+	if (!access_ok((void __user *)bitmap->data, bitmap->size))
+		return -EINVAL;
+	if (!bitmap->pgsize)
+		return -EINVAL;
+	pages = size >> __ffs64(bitmap->pgsize);
+	if (!pages || !bitmap->size || bitmap->size > HF_DIRTY_BYTES_MAX ||
+	    pages > HF_DIRTY_PAGES_MAX + 1 ||
+	    bitmap->size < HF_DIRTY_BYTES(pages))
+		return -EINVAL;
+	return 0;
+}
+
 static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_unmap, size);
 	struct vfio_iommu_type1_dma_unmap unmap;
+	struct vfio_bitmap bitmap, *dirty = NULL;
 	dma_addr_t first, last;
 	size_t size;
 	bool all;
@@ -184,10 +205,23 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 
 	if (copy_from_user(&unmap, arg, minsz))
 		return -EFAULT;
-	if (unmap.argsz < minsz || unmap.flags & ~VFIO_DMA_UNMAP_FLAG_ALL)
+	if (unmap.argsz < minsz ||
+	    unmap.flags & ~(VFIO_DMA_UNMAP_FLAG_ALL |
+			    VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP))
 		return -EINVAL;
 
 	all = unmap.flags & VFIO_DMA_UNMAP_FLAG_ALL;
+	if (unmap.flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) {
+		if (all || unmap.argsz < minsz + sizeof(bitmap))
+			return -EINVAL;
+		if (copy_from_user(&bitmap, arg + minsz, sizeof(bitmap)))
+			return -EFAULT;
+		ret = hf_uapi_check_bitmap(&bitmap, unmap.size);
+		if (ret)
+			return ret;
+		dirty = &bitmap;
+	}
+
 	first = unmap.iova;
 	size = unmap.size;
 	if (first != unmap.iova || size != unmap.size)
@@ -205,11 +239,59 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 			return -HF_EWRAP;
 	}
 
-	ret = hf_container_unmap(c, first, last, all, &unmapped);
+	ret = hf_container_unmap(c, first, last, all, dirty, &unmapped);
 	if (ret)
 		return ret;
 	unmap.size = unmapped;
 	return copy_to_user(arg, &unmap, minsz) ? -EFAULT : 0;
+}
+
+static long hf_uapi_dirty_get(struct hf_container *c, void __user *arg,
+			      u32 argsz)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dirty_bitmap, flags);
+	struct vfio_iommu_type1_dirty_bitmap_get range;
+	dma_addr_t last;
+	int ret;
+
+	if (argsz - minsz < sizeof(range))
+		return -EINVAL;
+	if (copy_from_user(&range, arg + minsz, sizeof(range)))
+		return -EFAULT;
+	if (!range.size)
+		return -EINVAL;
+	if (check_add_overflow((dma_addr_t)range.iova,
+			       (dma_addr_t)(range.size - 1), &last))
+		return -HF_EWRAP;
+	ret = hf_uapi_check_bitmap(&range.bitmap, range.size);
+	if (ret)
+		return ret;
+	return hf_dirty_get(c, range.iova, last, &range.bitmap);
+}
+
+static long hf_uapi_dirty(struct hf_container *c, void __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dirty_bitmap, flags);
+	struct vfio_iommu_type1_dirty_bitmap dirty;
+
+	if (!c->v2)
+		return -EACCES;
+	if (copy_from_user(&dirty, arg, minsz))
+		return -EFAULT;
+	if (dirty.argsz < minsz)
+		return -EINVAL;
+
+	switch (dirty.flags) {	/* one request at a time */
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
+		return hf_dirty_start(c);
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
+		hf_dirty_stop(c);
+		return 0;
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
+		return hf_uapi_dirty_get(c, arg, dirty.argsz);
+	default:
+		return -EINVAL;
+	}
 }
 
 /**
@@ -231,6 +313,8 @@ long hf_uapi_ioctl(struct hf_container *c, unsigned int cmd, unsigned long arg)
 		return hf_uapi_map(c, (void __user *)arg);
 	case VFIO_IOMMU_UNMAP_DMA:
 		return hf_uapi_unmap(c, (void __user *)arg);
+	case VFIO_IOMMU_DIRTY_PAGES:
+		return hf_uapi_dirty(c, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

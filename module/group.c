@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Groups that join and leave a container.
+ *
+ * A group that joins shares the domain of an earlier one where the IOMMU
+ * driver agrees (and domain_per_group is off), else it brings a new domain,
+ * and every mapping is replayed into that before anybody else can see it.  A
+ * domain whose last group leaves goes; the container's last domain takes all
+ * mappings with it.  The VFIO core serialises joining, leaving and release
+ * with its own lock of the container.
+ *
+ * Locking: c->lock is held throughout, the replay of all mappings included;
+ * domains_sem is taken for writing to add or remove a domain.  See
+ * container.c.
+ */
+#include <linux/iommu.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "container.h"
+#include "domain.h"
+#include "mapping.h"
+#include "params.h"
+#include "window.h"
+
+static void hf_group_leave(struct hf_domain *domain, struct hf_group *group)
+{
+	iommu_detach_group(domain->iommu, group->group);
+	list_del(&group->link);
+	kfree(group);
+}
+
+static struct hf_group *hf_find_group(struct hf_container *c,
+				      struct iommu_group *iommu_group,
+				      struct hf_domain **domain)
+{
+	struct hf_domain *d;
+	struct hf_group *group;
+
+	list_for_each_entry(d, &c->domains, link)
+		list_for_each_entry(group, &d->groups, link)
+			if (group->group == iommu_group) {
+				*domain = d;
+				return group;
+			}
+	return NULL;
+}
+
+/* Show @domain every mapping and add it to the container's domains. */
+static int hf_add_domain(struct hf_container *c, struct hf_domain *domain)
+{
+	struct hf_mapping *m, *bad;
+	phys_addr_t msi_base;
+	int ret;
+
+	if (hf_domain_sw_msi(domain, &msi_base)) {
+		ret = iommu_get_msi_cookie(domain->iommu, msi_base);
+		if (ret && ret != -ENODEV)
+			return ret;
+	}
+
+	down_write(&c->domains_sem);
+	for (m = hf_container_first(c); m; m = hf_container_next(m)) {
+		ret = hf_mapping_replay(m, domain);
+		if (ret)
+			goto undo;
+	}
+	list_add_tail(&domain->link, &c->domains);
+	up_write(&c->domains_sem);
+	return 0;
+
+undo:
+	bad = m;
+	for (m = hf_container_first(c); m != bad; m = hf_container_next(m))
+		hf_mapping_unreplay(m, domain);
+	up_write(&c->domains_sem);
+	return ret;
+}
+
+/* No group is attached to @domain any more. */
+static void hf_remove_domain(struct hf_container *c, struct hf_domain *domain)
+{
+	struct hf_mapping *m;
+
+	down_write(&c->domains_sem);
+	list_del(&domain->link);
+	for (m = hf_container_first(c); m; m = hf_container_next(m))
+		hf_mapping_unreplay(m, domain);
+	up_write(&c->domains_sem);
+	hf_domain_destroy(domain);
+}
+
+static void hf_set_windows(struct hf_container *c, struct hf_windows *windows)
+{
+	kfree(c->windows);
+	c->windows = windows;
+	WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
+}
+
+static bool hf_fits(struct hf_container *c, const struct hf_windows *windows)
+{
+	struct hf_mapping *m;
+
+	for (m = hf_container_first(c); m; m = hf_container_next(m))
+		if (!hf_windows_contain(windows, m->iova, hf_mapping_last(m)))
+			return false;
+	return true;
+}
+
+static int hf_attach_locked(struct hf_container *c,
+			    struct iommu_group *iommu_group)
+{
+	struct hf_domain *own, *home;
+	struct hf_windows *windows;
+	struct hf_group *group;
+	int ret;
+
+	if (c->closed || hf_find_group(c, iommu_group, &home))
+		return -EINVAL;
+
+	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	if (!group)
+		return -ENOMEM;
+	group->group = iommu_group;
+	own = hf_domain_create(group);
+	if (IS_ERR(own)) {
+		kfree(group);
+		return PTR_ERR(own);
+	}
+
+	windows = hf_windows_compute(&c->domains, own);
+	if (IS_ERR(windows)) {
+		ret = PTR_ERR(windows);
+		goto destroy;
+	}
+	ret = -EINVAL;
+	if (!hf_fits(c, windows))
+		goto free_windows;
+
+	ret = -EPERM;
+	if (!READ_ONCE(hf_allow_unsafe_interrupts) &&
+	    !hf_group_isolated_msi(iommu_group)) {
+		pr_warn_ratelimited("holdfast: group %d: the platform cannot isolate its interrupts; load with allow_unsafe_interrupts=1 if you trust its user\n",
+				    iommu_group_id(iommu_group));
+		goto free_windows;
+	}
+
+	ret = 0;
+	home = own;
+	if (!READ_ONCE(hf_domain_per_group))
+		home = hf_domain_join(&c->domains, own, group, &ret);
+	if (ret) {
+		kfree(group);
+		goto free_windows;
+	}
+	if (home == own) {
+		ret = hf_add_domain(c, own);
+		if (ret)
+			goto free_windows;
+	} else {
+		hf_domain_destroy(own);
+	}
+	hf_set_windows(c, windows);
+	return 0;
+
+free_windows:
+	kfree(windows);
+destroy:
+	hf_domain_destroy(own);
+	return ret;
+}
+
+/**
+ * hf_container_attach() - let a group's devices reach the mappings
+ * @c: the container
+ * @group: a group that the VFIO core claimed for its user
+ *
+ * Context: may sleep; the VFIO core serialises attach and detach.
+ * Return: 0; -EINVAL for a group that is attached already, or whose aperture
+ * or reserved regions are in the way of a mapping; -EPERM when its interrupts
+ * are not isolated; -ENOMEM, or what the IOMMU driver answered.  On error
+ * everything is as before.
+ */
+int hf_container_attach(struct hf_container *c, struct iommu_group *group)
+{
+	int ret;
+
+	mutex_lock(&c->lock);
+	ret = hf_attach_locked(c, group);
+	mutex_unlock(&c->lock);
+	return ret;
+}
+
+/**
+ * hf_container_detach() - take a group out
+ * @c: the container
+ * @iommu_group: the group; unknown ones are ignored
+ *
+ * The last group takes all mappings with it: a container without a group has
+ * no privilege to keep memory pinned.
+ *
+ * Context: may sleep; the VFIO core serialises attach and detach.
+ */
+void hf_container_detach(struct hf_container *c,
+			 struct iommu_group *iommu_group)
+{
+	struct hf_windows *windows;
+	struct hf_domain *domain;
+	struct hf_group *group;
+
+	mutex_lock(&c->lock);
+	group = hf_find_group(c, iommu_group, &domain);
+	if (!group)
+		goto unlock;
+
+	hf_group_leave(domain, group);
+	if (list_empty(&domain->groups)) {
+		if (list_is_singular(&c->domains)) {
+			c->closed = true;
+			mutex_unlock(&c->lock);
+			hf_container_unmap_all(c);
+			mutex_lock(&c->lock);
+		}
+		hf_remove_domain(c, domain);
+	}
+
+	/* Without memory the old, smaller windows stay. */
+	windows = hf_windows_compute(&c->domains, NULL);
+	if (!IS_ERR(windows))
+		hf_set_windows(c, windows);
+	else
+		WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
+unlock:
+	mutex_unlock(&c->lock);
+}
+
+/**
+ * hf_container_detach_all() - take all groups and domains out
+ * @c: the container; nothing can be mapped in it any more
+ *
+ * Mappings stay, pinned and out of reach of any device.
+ *
+ * Context: may sleep.
+ */
+void hf_container_detach_all(struct hf_container *c)
+{
+	struct hf_domain *domain, *next;
+
+	mutex_lock(&c->lock);
+	c->closed = true;
+	list_for_each_entry_safe(domain, next, &c->domains, link) {
+		while (!list_empty(&domain->groups))
+			hf_group_leave(domain,
+				       list_first_entry(&domain->groups,
+							struct hf_group, link));
+		hf_remove_domain(c, domain);
+	}
+	mutex_unlock(&c->lock);
+}
+
+/**
+ * hf_container_domain_of() - the IOMMU domain a group is attached to
+ * @c: the container
+ * @iommu_group: the group
+ *
+ * Return: the domain, or ERR_PTR(-ENODEV).
+ */
+struct iommu_domain *hf_container_domain_of(struct hf_container *c,
+					    struct iommu_group *iommu_group)
+{
+	struct iommu_domain *iommu = ERR_PTR(-ENODEV);
+	struct hf_domain *domain;
+
+	mutex_lock(&c->lock);
+	if (hf_find_group(c, iommu_group, &domain))
+		iommu = domain->iommu;
+	mutex_unlock(&c->lock);
+	return iommu;
+}
+
+/**
+ * hf_container_coherent() - do all domains enforce cache coherency?
+ * @c: the container
+ */
+bool hf_container_coherent(struct hf_container *c)
+{
+	struct hf_domain *domain;
+	bool coherent = true;
+
+	mutex_lock(&c->lock);
+	list_for_each_entry(domain, &c->domains, link)
+		coherent &= domain->coherent;
+	mutex_unlock(&c->lock);
+	return coherent;
+}
