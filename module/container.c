@@ -75,6 +75,8 @@ struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova)
 /**
  * hf_container_first() - the lowest mapping
  * @c: the container, its lock held
+ *
+ * Return: the mapping, or NULL.
  */
 struct hf_mapping *hf_container_first(struct hf_container *c)
 {
@@ -84,8 +86,10 @@ struct hf_mapping *hf_container_first(struct hf_container *c)
 }
 
 /**
- * hf_container_next() - the next mapping in IOVA order, or NULL
+ * hf_container_next() - the next mapping in IOVA order
  * @m: a mapping of a container whose lock is held
+ *
+ * Return: the mapping, or NULL.
  */
 struct hf_mapping *hf_container_next(struct hf_mapping *m)
 {
@@ -119,6 +123,7 @@ static bool hf_is_live(const struct hf_mapping *m)
 /* @m belongs to everybody from here on: the caller may not touch it again. */
 static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 {
+	/* Pairs with the acquire in hf_is_live(): the log is complete. */
 	smp_store_release(&m->state, HF_MAPPING_LIVE);
 	if (wq_has_sleeper(&c->settled))
 		wake_up_all(&c->settled);
@@ -396,10 +401,12 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 }
 
 /**
- * hf_container_bisects() - does a range begin or end inside a mapping?
+ * hf_container_bisects() - would unmapping a range cut a mapping in two?
  * @c: the container, its lock held
  * @first: first IOVA, bytes
  * @last: last IOVA, bytes
+ *
+ * Return: true if a mapping holds one end of the range and reaches beyond it.
  */
 bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
 			  dma_addr_t last)

@@ -66,6 +66,7 @@ struct hf_container {
  * @c: the container
  *
  * Context: any; a group that joins or leaves may change it.
+ * Return: bytes, a power of two.
  */
 static inline u64 hf_container_page(const struct hf_container *c)
 {

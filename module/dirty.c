@@ -34,6 +34,8 @@
  * hf_dirty_can_track() - is a mapping small enough for a bitmap?
  * @c: the container, its lock held
  * @m: the mapping
+ *
+ * Return: true if its pages can be numbered in one (HF_DIRTY_PAGES_MAX).
  */
 bool hf_dirty_can_track(const struct hf_container *c,
 			const struct hf_mapping *m)

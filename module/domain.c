@@ -41,6 +41,7 @@ static int hf_domain_alloc_for(struct device *dev, void *data)
  */
 struct hf_domain *hf_domain_create(struct hf_group *group)
 {
+	const struct iommu_domain_ops *ops;
 	struct hf_domain *domain;
 	int ret;
 
@@ -62,9 +63,9 @@ struct hf_domain *hf_domain_create(struct hf_group *group)
 	if (ret)
 		goto free_iommu;
 
-	if (domain->iommu->ops->enforce_cache_coherency)
-		domain->coherent = domain->iommu->ops->enforce_cache_coherency(
-			domain->iommu);
+	ops = domain->iommu->ops;
+	if (ops->enforce_cache_coherency)
+		domain->coherent = ops->enforce_cache_coherency(domain->iommu);
 	list_add(&group->link, &domain->groups);
 	return domain;
 

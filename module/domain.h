@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_DOMAIN_H
 #define HOLDFAST_DOMAIN_H
 
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -13,7 +14,7 @@ struct iommu_domain;
 struct iommu_group;
 
 /* No translation ever crosses a multiple of this many bytes of IOVA space. */
-#define HF_IOVA_BLOCK	(1UL << 30)
+#define HF_IOVA_BLOCK	BIT(30)
 
 /**
  * struct hf_group - a group attached to one of the container's domains

@@ -37,6 +37,8 @@ struct hf_extent {
 /**
  * hf_extent_pins() - pins an extent holds
  * @ext: the extent
+ *
+ * Return: pins; 0 for memory that has no struct page.
  */
 static inline unsigned long hf_extent_pins(const struct hf_extent *ext)
 {

@@ -6,7 +6,7 @@
  * the core's calls into calls on containers.  The core asks the IOMMU driver
  * that was registered last first and goes on to the next one when open() or
  * the first attach fails, so stock stays behind holdfast as its fallback:
- * with enabled=0 every new container falls through to it, while containers
+ * with enabled=0 it gets every new container, while containers
  * that holdfast serves keep running.
  *
  * The core gets a container's number, never its address; container.c says why.

@@ -200,23 +200,23 @@ void hf_pin_end(struct hf_pin *pin)
  */
 void hf_unpin(const struct hf_extent *ext, bool dirty)
 {
-	unsigned long step = 1UL << ext->order;
+	struct page *page = pfn_to_page(ext->pfn);
 	unsigned long i;
 
 	switch (ext->path) {
 	case HF_PATH_PAGES:
 		if (!ext->order) {
-			unpin_user_page_range_dirty_lock(pfn_to_page(ext->pfn),
-							 ext->pages, dirty);
+			unpin_user_page_range_dirty_lock(page, ext->pages,
+							 dirty);
 			break;
 		}
-		for (i = 0; i < ext->pages; i += step)
-			unpin_user_page_range_dirty_lock(
-				pfn_to_page(ext->pfn + i), 1, dirty);
+		for (i = 0; i < ext->pages; i += 1UL << ext->order) {
+			page = pfn_to_page(ext->pfn + i);
+			unpin_user_page_range_dirty_lock(page, 1, dirty);
+		}
 		break;
 	case HF_PATH_PART:
-		unpin_user_page_range_dirty_lock(pfn_to_page(ext->pfn), 1,
-						 dirty);
+		unpin_user_page_range_dirty_lock(page, 1, dirty);
 		break;
 	case HF_PATH_PFNMAP:
 		break;
