@@ -432,10 +432,13 @@ static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 
 	if (dirty && (!c->dirty || dirty->pgsize != hf_container_page(c)))
 		return -EINVAL;
-	if (c->v2 && !all && hf_container_bisects(c, first, last))
-		return -EINVAL;
-	for (m = hf_container_find(c, first);
-	     m && m->iova >= first && m->iova <= last;
+	m = hf_container_find(c, first);
+	/* Most unmaps name one mapping as it was mapped. */
+	if (!m || m->iova != first || hf_mapping_last(m) != last) {
+		if (c->v2 && !all && hf_container_bisects(c, first, last))
+			return -EINVAL;
+	}
+	for (; m && m->iova >= first && m->iova <= last;
 	     m = hf_container_next(m)) {
 		m->state = HF_MAPPING_DYING;
 		list_add_tail(&m->link, list);

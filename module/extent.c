@@ -14,7 +14,7 @@
  *
  *	bits  0..39  first PFN (52-bit physical addresses)
  *	bits 40..55  length - 1, in pins (HF_PATH_PAGES) or else in pages
- *	bits 56..60  order
+ *	bits 56..60  order (HF_PATH_PAGES), else the upper bits of the length
  *	bits 61..63  path
  *
  * The first HF_LOG_INLINE extents live in the mapping; the rest in a list of
@@ -32,8 +32,9 @@
 #include "extent.h"
 
 #define HF_SLOT_PFN	GENMASK_ULL(39, 0)
-#define HF_SLOT_LEN	GENMASK_ULL(55, 40)
+#define HF_SLOT_PINS	GENMASK_ULL(55, 40)
 #define HF_SLOT_ORDER	GENMASK_ULL(60, 56)
+#define HF_SLOT_PAGES	GENMASK_ULL(60, 40)
 #define HF_SLOT_PATH	GENMASK_ULL(63, 61)
 
 /* One page: a link and as many extents as fit behind it. */
@@ -44,30 +45,37 @@ struct hf_log_chunk {
 	u64 slot[HF_CHUNK_SLOTS];
 };
 
-/* log2 of the pages one step of a slot's length stands for */
-static unsigned int hf_step_order(enum hf_path path, unsigned int order)
+static u64 hf_slot_pack(const struct hf_extent *ext)
 {
-	return path == HF_PATH_PAGES ? order : 0;
-}
+	u64 slot = FIELD_PREP(HF_SLOT_PFN, ext->pfn) |
+		   FIELD_PREP(HF_SLOT_PATH, ext->path);
 
-static u64 hf_slot_pack(unsigned long pfn, unsigned long len, enum hf_path path,
-			unsigned int order)
-{
-	return FIELD_PREP(HF_SLOT_PFN, pfn) | FIELD_PREP(HF_SLOT_LEN, len - 1) |
-	       FIELD_PREP(HF_SLOT_ORDER, order) | FIELD_PREP(HF_SLOT_PATH, path);
-}
-
-static unsigned long hf_slot_len(u64 slot)
-{
-	return FIELD_GET(HF_SLOT_LEN, slot) + 1;
+	if (ext->path == HF_PATH_PAGES)
+		return slot | FIELD_PREP(HF_SLOT_ORDER, ext->order) |
+		       FIELD_PREP(HF_SLOT_PINS,
+				  (ext->pages >> ext->order) - 1);
+	return slot | FIELD_PREP(HF_SLOT_PAGES, ext->pages - 1);
 }
 
 static void hf_slot_unpack(u64 slot, struct hf_extent *ext)
 {
 	ext->pfn = FIELD_GET(HF_SLOT_PFN, slot);
 	ext->path = FIELD_GET(HF_SLOT_PATH, slot);
-	ext->order = FIELD_GET(HF_SLOT_ORDER, slot);
-	ext->pages = hf_slot_len(slot) << hf_step_order(ext->path, ext->order);
+	if (ext->path == HF_PATH_PAGES) {
+		ext->order = FIELD_GET(HF_SLOT_ORDER, slot);
+		ext->pages = (FIELD_GET(HF_SLOT_PINS, slot) + 1) << ext->order;
+	} else {
+		ext->order = 0;
+		ext->pages = FIELD_GET(HF_SLOT_PAGES, slot) + 1;
+	}
+}
+
+/* The longest extent of its path and order that one slot can hold, pages. */
+static unsigned long hf_slot_max(const struct hf_extent *ext)
+{
+	if (ext->path == HF_PATH_PAGES)
+		return (FIELD_MAX(HF_SLOT_PINS) + 1) << ext->order;
+	return FIELD_MAX(HF_SLOT_PAGES) + 1;
 }
 
 /**
@@ -107,30 +115,24 @@ static int hf_log_grow(struct hf_log *log)
 }
 
 /*
- * Steps of @ext, of @len in all, that the last slot can take in.  A partial
- * folio has one pin for the whole extent and must stay alone.
+ * Can the last extent grow by @ext?  A partial folio has one pin for the whole
+ * extent and must stay alone.
  */
-static unsigned long hf_log_merges(const struct hf_log *log,
-				   const struct hf_extent *ext,
-				   unsigned long len)
+static bool hf_log_continues(const struct hf_extent *last,
+			     const struct hf_extent *ext)
 {
-	struct hf_extent last;
-
-	if (!log->tail || ext->path == HF_PATH_PART)
-		return 0;
-	hf_slot_unpack(*log->tail, &last);
-	if (last.path != ext->path || last.order != ext->order ||
-	    last.pfn + last.pages != ext->pfn)
-		return 0;
-	return min(len, HF_EXTENT_STEPS_MAX - hf_slot_len(*log->tail));
+	return last->path == ext->path && last->order == ext->order &&
+	       last->pfn + last->pages == ext->pfn &&
+	       ext->path != HF_PATH_PART &&
+	       last->pages + ext->pages <= hf_slot_max(ext);
 }
 
 /**
  * hf_log_append() - record an extent
  * @log: the log
- * @ext: the extent; PFN below 2^40; pages a multiple of 2^order
- *	(HF_PATH_PAGES); at most HF_EXTENT_STEPS_MAX pins (HF_PATH_PAGES) or
- *	pages (else) long
+ * @ext: the extent: PFN below 2^40, pages a multiple of 2^order
+ *	(HF_PATH_PAGES), at most 65536 pins (HF_PATH_PAGES) or 2^21 pages (the
+ *	other paths) long
  * @merge: may it grow the last extent, if it continues that physically?
  *
  * Context: may sleep.
@@ -138,27 +140,27 @@ static unsigned long hf_log_merges(const struct hf_log *log,
  */
 int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge)
 {
-	unsigned int shift = hf_step_order(ext->path, ext->order);
-	unsigned long len = ext->pages >> shift;
-	unsigned long merged;
+	struct hf_extent last;
 	int ret;
 
-	merged = merge ? hf_log_merges(log, ext, len) : 0;
-	if (merged < len && !log->room) {
+	if (merge && log->tail) {
+		hf_slot_unpack(*log->tail, &last);
+		if (hf_log_continues(&last, ext)) {
+			last.pages += ext->pages;
+			*log->tail = hf_slot_pack(&last);
+			goto count;
+		}
+	}
+	if (!log->room) {
 		ret = hf_log_grow(log);
 		if (ret)
 			return ret;
 	}
-
-	if (merged)
-		*log->tail += FIELD_PREP(HF_SLOT_LEN, merged);
-	if (merged < len) {
-		log->tail = log->free++;
-		log->room--;
-		log->nr++;
-		*log->tail = hf_slot_pack(ext->pfn + (merged << shift),
-					  len - merged, ext->path, ext->order);
-	}
+	log->tail = log->free++;
+	log->room--;
+	log->nr++;
+	*log->tail = hf_slot_pack(ext);
+count:
 	log->pages += ext->pages;
 	log->pins += hf_extent_pins(ext);
 	return 0;

@@ -52,9 +52,6 @@ static inline unsigned long hf_extent_pins(const struct hf_extent *ext)
 	}
 }
 
-/* The longest extent one log entry holds: pins (HF_PATH_PAGES) or else pages. */
-#define HF_EXTENT_STEPS_MAX	65536UL
-
 /* Extents kept in the mapping itself: most small mappings need no more. */
 #define HF_LOG_INLINE	4
 

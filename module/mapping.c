@@ -116,9 +116,9 @@ static int hf_mapping_map_run(struct hf_container *c, struct hf_mapping *m,
  * *run is the first PFN of the run that is still open at the end of the log.
  */
 static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
-			     struct hf_pin *pin, unsigned long *run)
+			     struct hf_pin *pin, unsigned long *run,
+			     bool single)
 {
-	bool single = READ_ONCE(hf_disable_hugepages);
 	struct hf_extent ext;
 	int ret;
 
@@ -126,13 +126,10 @@ static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
 	if (list_empty(&c->domains))
 		return -EINVAL;
 
-	for (;;) {
+	while (hf_pin_peek(pin, &ext)) {
 		unsigned long at = m->log.pages;
 		bool block = hf_at_block(m, at);
 
-		if (!hf_pin_peek(pin, single ? 1 : hf_pages_to_block(m, at),
-				 &ext))
-			break;
 		if (single || block || at == m->mapped ||
 		    *run + (at - m->mapped) != ext.pfn) {
 			ret = hf_mapping_map_run(c, m, *run);
@@ -143,7 +140,7 @@ static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
 		ret = hf_log_append(&m->log, &ext, !block);
 		if (ret)
 			return ret;
-		hf_pin_consume(pin, ext.pages);
+		hf_pin_consume(pin, &ext);
 	}
 	return pin->left ? 0 : hf_mapping_map_run(c, m, *run);
 }
@@ -162,6 +159,7 @@ static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 {
 	unsigned long pages = m->size >> PAGE_SHIFT;
+	bool single = READ_ONCE(hf_disable_hugepages);
 	unsigned long run = 0;
 	struct hf_pin pin;
 	int ret;
@@ -172,11 +170,12 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 
 	hf_pin_begin(&pin, m->vaddr, pages, m->prot & IOMMU_WRITE);
 	do {
-		ret = hf_pin_fill(&pin);
+		ret = hf_pin_fill(&pin, single ? 1 :
+				  hf_pages_to_block(m, m->log.pages));
 		if (ret)
 			break;
 		down_read(&c->domains_sem);
-		ret = hf_mapping_absorb(c, m, &pin, &run);
+		ret = hf_mapping_absorb(c, m, &pin, &run, single);
 		up_read(&c->domains_sem);
 		cond_resched();
 	} while (!ret && pin.left);
@@ -197,27 +196,34 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
  */
 struct hf_chunks {
 	const struct hf_mapping *m;
+	unsigned long end;	/* end of the chunk, pages from the start */
 	struct hf_log_iter it;
 	struct hf_extent ahead;	/* first extent of the next chunk */
 	bool more;		/* is there one? */
-	unsigned long end;	/* end of the chunk, pages from the start */
 };
 
 static void hf_chunks_begin(struct hf_chunks *ch, const struct hf_mapping *m)
 {
 	ch->m = m;
 	ch->end = 0;
-	hf_log_begin(&ch->it, &m->log);
-	ch->more = hf_log_next(&ch->it, &ch->ahead);
 }
 
 static bool hf_chunks_next(struct hf_chunks *ch)
 {
+	unsigned long all = ch->m->log.pages;
 	unsigned long start = ch->end;
 	unsigned long next_pfn;
 
-	if (!ch->more)
+	if (start == all)
 		return false;
+	if (all <= HF_UNMAP_CHUNK) {
+		ch->end = all;
+		return true;
+	}
+	if (!start) {
+		hf_log_begin(&ch->it, &ch->m->log);
+		ch->more = hf_log_next(&ch->it, &ch->ahead);
+	}
 	do {
 		ch->end += ch->ahead.pages;
 		next_pfn = ch->ahead.pfn + ch->ahead.pages;
@@ -246,9 +252,9 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 	struct hf_chunks ch;
 	struct hf_extent ext;
 
+	down_read(&c->domains_sem);
 	hf_chunks_begin(&ch, m);
 	hf_log_begin(&behind, &m->log);
-	down_read(&c->domains_sem);
 	while (hf_chunks_next(&ch)) {
 		unsigned long end = min(ch.end, m->mapped);
 

@@ -11,6 +11,9 @@
  * buffer or in the log, never in both or neither.
  *
  * Paths:
+ *  - leaf: one page is pinned, and leaf.c proves how many pages behind it the
+ *    same pin holds: a whole huge page, the part of it that the walk covers,
+ *    or a large folio mapped page by page.
  *  - batch: GUP-fast on the caller's own mm, up to a page full of struct page
  *    pointers a call.  It walks the page table without locks and falls back to
  *    faulting by itself.
@@ -31,9 +34,13 @@
 #include <linux/sched/signal.h>
 
 #include "compat.h"
+#include "leaf.h"
 #include "pin.h"
 
 #define HF_PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
+
+/* Pages one pin must reach to be worth a GUP call of its own. */
+#define HF_REACH_MIN	8
 
 /**
  * hf_pin_begin() - start a walk over the current process's memory
@@ -42,9 +49,7 @@
  * @pages: length, pages
  * @write: will the device write there?
  *
- * Without memory for a large buffer the walk works with a small one.
- *
- * Context: may sleep.  current->mm must not be NULL.
+ * Context: any.  current->mm must not be NULL.
  */
 void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 		  bool write)
@@ -55,18 +60,27 @@ void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 	pin->gup_flags = FOLL_LONGTERM | (write ? FOLL_WRITE : 0);
 	pin->nr = 0;
 	pin->pos = 0;
+	pin->reach = 1;
 
 	pin->pages = pin->small;
 	pin->capacity = HF_PIN_SMALL;
-	if (pages > HF_PIN_SMALL) {
-		struct page **buf = (struct page **)
-			__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
 
-		if (buf) {
-			pin->pages = buf;
-			pin->capacity = HF_PIN_BATCH;
-		}
-	}
+/*
+ * Get room for a large batch, behind what is in the buffer.  Huge pages need
+ * none, so it is allocated when the first batch comes; without memory the walk
+ * goes on with the small buffer.
+ */
+static void hf_pin_grow(struct hf_pin *pin)
+{
+	struct page **pages = (struct page **)
+		__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+	if (!pages)
+		return;
+	memcpy(pages, pin->small, pin->nr * sizeof(*pages));
+	pin->pages = pages;
+	pin->capacity = HF_PIN_BATCH;
 }
 
 /*
@@ -85,7 +99,8 @@ static unsigned int hf_unshare_flags(const struct vm_area_struct *vma)
 }
 
 /* Pin up to @nr pages of one VMA, breaking copy-on-write. */
-static long hf_pin_unshared(struct hf_pin *pin, unsigned int nr)
+static long hf_pin_unshared(struct hf_pin *pin, unsigned long vaddr,
+			    unsigned int nr, struct page **pages)
 {
 	struct vm_area_struct *vma;
 	unsigned long in_vma;
@@ -94,14 +109,13 @@ static long hf_pin_unshared(struct hf_pin *pin, unsigned int nr)
 	ret = mmap_read_lock_killable(pin->mm);
 	if (ret)
 		return ret;
-	vma = vma_lookup(pin->mm, untagged_addr(pin->vaddr));
+	vma = vma_lookup(pin->mm, untagged_addr(vaddr));
 	if (vma) {
-		in_vma = (vma->vm_end - untagged_addr(pin->vaddr)) >> PAGE_SHIFT;
-		ret = hf_pin_user_pages_remote(pin->mm, pin->vaddr,
+		in_vma = (vma->vm_end - untagged_addr(vaddr)) >> PAGE_SHIFT;
+		ret = hf_pin_user_pages_remote(pin->mm, vaddr,
 					       min_t(unsigned long, nr, in_vma),
 					       pin->gup_flags |
-					       hf_unshare_flags(vma),
-					       pin->pages);
+					       hf_unshare_flags(vma), pages);
 	} else {
 		ret = -EFAULT;
 	}
@@ -109,58 +123,98 @@ static long hf_pin_unshared(struct hf_pin *pin, unsigned int nr)
 	return ret;
 }
 
-/**
- * hf_pin_fill() - pin the next pages of the walk
- * @pin: the walk, with everything pinned so far consumed and pages left
- *
- * Context: may sleep and fault; no lock of holdfast's may be held.
- * Return: 0 with at least one page to hand over; -EINTR when killed; -EFAULT,
- * -ENOMEM or what else GUP says.
- */
-int hf_pin_fill(struct hf_pin *pin)
+/* Pin the next @nr pages into the buffer; at least one, or -errno. */
+static int hf_pin_pages(struct hf_pin *pin, unsigned int nr)
 {
-	unsigned int nr = min_t(unsigned long, pin->left, pin->capacity);
+	struct page **pages = pin->pages + pin->nr;
 	long ret;
-
-	pin->nr = 0;
-	pin->pos = 0;
-	if (fatal_signal_pending(current))
-		return -EINTR;
 
 	if (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE))
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
-					  pin->pages);
+					  pages);
 	else
-		ret = hf_pin_unshared(pin, nr);
+		ret = hf_pin_unshared(pin, pin->vaddr, nr, pages);
 	if (ret <= 0)
 		return ret ? ret : -EFAULT;
 
-	pin->nr = ret;
+	pin->nr += ret;
 	pin->vaddr += (unsigned long)ret << PAGE_SHIFT;
 	pin->left -= ret;
 	return 0;
 }
 
 /**
+ * hf_pin_fill() - pin the next pages of the walk
+ * @pin: the walk, with everything pinned so far consumed and pages left
+ * @max: most pages wanted; a run handed over later never goes beyond
+ *
+ * Pins what the page table maps in one piece, if that is worth it, else a
+ * batch up to the next place where a huge page could begin.
+ *
+ * Context: may sleep and fault; no lock of holdfast's may be held.
+ * Return: 0 with at least one page to hand over; -EINTR when killed; -EFAULT,
+ * -ENOMEM or what else GUP says.
+ */
+int hf_pin_fill(struct hf_pin *pin, unsigned long max)
+{
+	unsigned long vaddr = pin->vaddr;
+	unsigned long nr;
+	int ret;
+
+	pin->nr = 0;
+	pin->pos = 0;
+	pin->reach = 1;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+
+	max = min(max, pin->left);
+	nr = min(max, PTRS_PER_PTE - pte_index(vaddr));
+	if (nr >= HF_REACH_MIN && (pin->gup_flags & FOLL_WRITE)) {
+		ret = hf_pin_pages(pin, 1);
+		if (ret)
+			return ret;
+		pin->reach = hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
+		if (pin->reach >= HF_REACH_MIN) {
+			pin->vaddr += (pin->reach - 1) << PAGE_SHIFT;
+			pin->left -= pin->reach - 1;
+			return 0;
+		}
+		pin->reach = 1;
+		nr--;
+	}
+	if (nr > HF_PIN_SMALL - pin->nr && pin->capacity == HF_PIN_SMALL)
+		hf_pin_grow(pin);
+	ret = hf_pin_pages(pin, min_t(unsigned long, nr,
+				      pin->capacity - pin->nr));
+	/* What failed here fails again in the next call, with nothing else. */
+	return pin->nr ? 0 : ret;
+}
+
+/**
  * hf_pin_peek() - the next contiguous run that is pinned and not consumed
  * @pin: the walk
- * @max: longest run wanted, pages; at least 1
  * @ext: out: the run
  *
  * Return: false when everything pinned is consumed.
  */
-bool hf_pin_peek(const struct hf_pin *pin, unsigned long max,
-		 struct hf_extent *ext)
+bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 {
-	unsigned int left = pin->nr - pin->pos;
 	struct page **page = pin->pages + pin->pos;
-	struct page **end = page + min_t(unsigned long, left, max);
+	struct page **end = pin->pages + pin->nr;
 	unsigned long pfn;
 
-	if (!left)
+	if (page == end)
 		return false;
 
 	ext->pfn = page_to_pfn(*page);
+	if (pin->reach > 1) {
+		bool whole = is_power_of_2(pin->reach);
+
+		ext->path = whole ? HF_PATH_PAGES : HF_PATH_PART;
+		ext->order = whole ? ilog2(pin->reach) : 0;
+		ext->pages = pin->reach;
+		return true;
+	}
 	ext->path = HF_PATH_PAGES;
 	ext->order = 0;
 	for (pfn = ext->pfn + 1; ++page < end; pfn++)
@@ -171,13 +225,13 @@ bool hf_pin_peek(const struct hf_pin *pin, unsigned long max,
 }
 
 /**
- * hf_pin_consume() - say that the log has the next pages
+ * hf_pin_consume() - say that the log has the run that hf_pin_peek() showed
  * @pin: the walk
- * @pages: pages, at most what hf_pin_peek() showed
+ * @ext: the run
  */
-void hf_pin_consume(struct hf_pin *pin, unsigned long pages)
+void hf_pin_consume(struct hf_pin *pin, const struct hf_extent *ext)
 {
-	pin->pos += pages;
+	pin->pos += hf_extent_pins(ext);
 }
 
 /**

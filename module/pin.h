@@ -26,6 +26,7 @@ struct page;
  * @capacity: entries in @pages
  * @nr: entries filled
  * @pos: entries handed over
+ * @reach: pages the only pin in @pages holds; 1 where each page has its own
  * @small: the buffer of a small walk
  */
 struct hf_pin {
@@ -37,15 +38,15 @@ struct hf_pin {
 	unsigned int capacity;
 	unsigned int nr;
 	unsigned int pos;
+	unsigned long reach;
 	struct page *small[HF_PIN_SMALL];
 };
 
 void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 		  bool write);
-int hf_pin_fill(struct hf_pin *pin);
-bool hf_pin_peek(const struct hf_pin *pin, unsigned long max,
-		 struct hf_extent *ext);
-void hf_pin_consume(struct hf_pin *pin, unsigned long pages);
+int hf_pin_fill(struct hf_pin *pin, unsigned long max);
+bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext);
+void hf_pin_consume(struct hf_pin *pin, const struct hf_extent *ext);
 void hf_pin_end(struct hf_pin *pin);
 
 void hf_unpin(const struct hf_extent *ext, bool dirty);
