@@ -21,12 +21,12 @@ release=$2
 vfio_ko=${3:-}
 here=$(dirname "$0")
 
-# First member to last, as in compat/vfio_ops.h; 6.1 has notify behind them.
+# First member to last, as in compat/vfio_ops.h; 6.1 and 6.2 have notify behind them.
 members="name owner open release ioctl attach_group detach_group pin_pages"
 members="$members unpin_pages register_device unregister_device dma_rw"
 members="$members group_iommu_domain"
 case $release in
-6.1.*) members="$members notify" ;;
+6.1.* | 6.2.*) members="$members notify" ;;
 esac
 
 scratch=

@@ -27,13 +27,21 @@
 #error "holdfast supports Linux 6.1 to 7.2; build it for such a kernel"
 #endif
 
+#ifndef CONFIG_64BIT
+#error "holdfast needs a 64-bit kernel"
+#endif
+
+#if defined(CONFIG_SPARSEMEM) && !defined(CONFIG_SPARSEMEM_VMEMMAP)
+#error "holdfast needs CONFIG_SPARSEMEM_VMEMMAP: struct pages of a run must be contiguous"
+#endif
+
 /**
  * HF_EWRAP - errno for a range that wraps the address space
  *
  * Stock type1 answers EOVERFLOW since it handles ranges up to the last
- * addressable byte (6.19), EINVAL before.
+ * addressable byte (6.18), EINVAL before.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define HF_EWRAP	EOVERFLOW
 #else
 #define HF_EWRAP	EINVAL
@@ -49,6 +57,16 @@
 #define HF_GUP_UNSHARES	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0))
 
 /**
+ * HF_GATHERS_TABLES - may one gather span entries of several sizes?
+ *
+ * True where an IOMMU driver's unmap keeps the page tables it frees until the
+ * range they stood for is flushed, whatever else the gather holds (the generic
+ * page table of 7.0).  Before, intel-iommu put them on the gather's list
+ * ahead of a flush of the earlier range only, which freed them too soon.
+ */
+#define HF_GATHERS_TABLES	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
+
+/**
  * hf_iommu_map() - map one physical run
  * @domain: an IOMMU domain
  * @iova: first IOVA, bytes
@@ -60,7 +78,8 @@
  * API can carry the request (since 6.3).
  *
  * Context: may sleep.
- * Return: 0, or -errno with nothing of the run mapped.
+ * Return: 0, or -errno.  Some drivers then leave a part of the run mapped:
+ * hf_domain_map() cleans up.
  */
 static inline int hf_iommu_map(struct iommu_domain *domain, dma_addr_t iova,
 			       phys_addr_t paddr, size_t size, int prot)

@@ -8,7 +8,7 @@
  * compares it, whenever the module is built, with what the target kernel's
  * vfio.ko says of itself (BTF, or the symbol's CRC).
  *
- * Linux 6.1 has one member more at the end; a zero there means "not wanted".
+ * Linux 6.1 and 6.2 have one member more at the end; a zero there means "not wanted".
  */
 #ifndef HOLDFAST_VFIO_OPS_H
 #define HOLDFAST_VFIO_OPS_H
@@ -45,7 +45,7 @@ enum vfio_group_type {
  * @unregister_device: and closed
  * @dma_rw: emulated devices; NULL: the core answers ENOTTY
  * @group_iommu_domain: the domain a group is attached to
- * @notify: 6.1 only: the container's file is being closed
+ * @notify: 6.1 and 6.2: the container's file is being closed
  */
 struct vfio_iommu_driver_ops {
 	char *name;
@@ -66,7 +66,7 @@ struct vfio_iommu_driver_ops {
 		      size_t count, bool write);
 	struct iommu_domain *(*group_iommu_domain)(void *iommu_data,
 						   struct iommu_group *group);
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 	void (*notify)(void *iommu_data, int event);
 #endif
 };
