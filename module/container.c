@@ -21,7 +21,8 @@
  * Lifetime.  The VFIO core passes ioctls of the container file on without a
  * lock against the last group being detached, which releases the driver's
  * data: a pointer handed to the core could be freed under an ioctl.  So the
- * core holds only a number.  Every call looks it up and takes a reference, and
+ * core holds only a number, which is never used again.  Every call looks it up
+ * and takes a reference, and
  * a call that outlives the release finds the container closed, undoes what it
  * did and drops the last reference.  Devices are detached before release()
  * returns, whatever such a call still pins.
@@ -41,7 +42,9 @@
 #include "trace.h"
 #include "window.h"
 
-static DEFINE_XARRAY_ALLOC1(hf_containers);
+/* By number.  Numbers are never used twice, so an old one finds nothing. */
+static DEFINE_XARRAY(hf_containers);
+static atomic_long_t hf_last_id = ATOMIC_LONG_INIT(0);
 static atomic_t hf_nr_containers = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(hf_no_containers);
 
@@ -120,13 +123,29 @@ static bool hf_is_live(const struct hf_mapping *m)
 	return smp_load_acquire(&m->state) == HF_MAPPING_LIVE;
 }
 
+/* @nr mappings are no longer somebody's: they are live, or erased. */
+static void hf_settle(struct hf_container *c, int nr)
+{
+	atomic_sub_return_release(nr, &c->busy);
+	if (wq_has_sleeper(&c->settled))
+		wake_up_all(&c->settled);
+}
+
 /* @m belongs to everybody from here on: the caller may not touch it again. */
 static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 {
 	/* Pairs with the acquire in hf_is_live(): the log is complete. */
 	smp_store_release(&m->state, HF_MAPPING_LIVE);
-	if (wq_has_sleeper(&c->settled))
-		wake_up_all(&c->settled);
+	hf_settle(c, 1);
+}
+
+/* Make a live mapping the caller's, to take it down; c->lock held. */
+static void hf_claim(struct hf_container *c, struct hf_mapping *m,
+		     struct list_head *list)
+{
+	m->state = HF_MAPPING_DYING;
+	list_add_tail(&m->link, list);
+	atomic_inc(&c->busy);
 }
 
 static bool hf_settled(struct hf_container *c, dma_addr_t first,
@@ -134,7 +153,10 @@ static bool hf_settled(struct hf_container *c, dma_addr_t first,
 {
 	struct hf_mapping *m;
 
-	for (m = hf_container_find(c, first); m && m->iova <= last; m = hf_container_next(m))
+	if (!atomic_read_acquire(&c->busy))
+		return true;
+	for (m = hf_container_find(c, first); m && m->iova <= last;
+	     m = hf_container_next(m))
 		if (!hf_is_live(m))
 			return false;
 	return true;
@@ -177,17 +199,20 @@ int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 static void hf_erase(struct hf_container *c, struct list_head *list)
 {
 	struct hf_mapping *m, *next;
+	int nr = 0;
 
 	mutex_lock(&c->lock);
 	list_for_each_entry(m, list, link) {
 		rb_erase(&m->node, &c->mappings);
-		c->avail++;
+		nr++;
 	}
+	c->avail += nr;
 	mutex_unlock(&c->lock);
-	if (wq_has_sleeper(&c->settled))
-		wake_up_all(&c->settled);
-	list_for_each_entry_safe(m, next, list, link)
+	hf_settle(c, nr);
+	list_for_each_entry_safe(m, next, list, link) {
 		hf_mapping_free(m);
+		cond_resched();
+	}
 }
 
 /* Take down mappings that the caller marked DYING; refund neighbours at once. */
@@ -219,12 +244,9 @@ void hf_container_unmap_all(struct hf_container *c)
 	LIST_HEAD(list);
 
 	mutex_lock(&c->lock);
-	for (m = hf_container_first(c); m; m = hf_container_next(m)) {
-		if (!hf_is_live(m))
-			continue;
-		m->state = HF_MAPPING_DYING;
-		list_add_tail(&m->link, &list);
-	}
+	for (m = hf_container_first(c); m; m = hf_container_next(m))
+		if (hf_is_live(m))
+			hf_claim(c, m, &list);
 	mutex_unlock(&c->lock);
 	hf_take_down(c, &list);
 }
@@ -234,7 +256,7 @@ void hf_container_unmap_all(struct hf_container *c)
  * @v2: VFIO_TYPE1v2_IOMMU rather than VFIO_TYPE1_IOMMU
  *
  * Return: the container, with the reference that hf_container_release() drops;
- * or ERR_PTR(-ENOMEM), ERR_PTR(-EBUSY) when all numbers are taken.
+ * or ERR_PTR(-ENOMEM).
  */
 struct hf_container *hf_container_create(bool v2)
 {
@@ -253,10 +275,11 @@ struct hf_container *hf_container_create(bool v2)
 	init_waitqueue_head(&c->settled);
 	init_rwsem(&c->domains_sem);
 	INIT_LIST_HEAD(&c->domains);
+	atomic_set(&c->busy, 0);
 	atomic_long_set(&c->pins, 0);
 
-	ret = xa_alloc(&hf_containers, &c->id, c, xa_limit_31b,
-		       GFP_KERNEL_ACCOUNT);
+	c->id = atomic_long_inc_return(&hf_last_id);
+	ret = xa_err(xa_store(&hf_containers, c->id, c, GFP_KERNEL_ACCOUNT));
 	if (ret) {
 		kfree(c);
 		return ERR_PTR(ret);
@@ -271,7 +294,7 @@ struct hf_container *hf_container_create(bool v2)
  *
  * Return: the container, or NULL if it was released.
  */
-struct hf_container *hf_container_get(u32 id)
+struct hf_container *hf_container_get(unsigned long id)
 {
 	struct hf_container *c;
 
@@ -325,8 +348,11 @@ void hf_container_release(struct hf_container *c)
  */
 void hf_container_drain(void)
 {
+	/* The core may have looked us up just before; let it come in. */
+	synchronize_rcu_tasks();
 	wait_event(hf_no_containers, !atomic_read(&hf_nr_containers));
-	rcu_barrier();
+	/* And whoever dropped the last reference must be out of our code. */
+	synchronize_rcu_tasks();
 	xa_destroy(&hf_containers);
 }
 
@@ -350,6 +376,7 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 	if (!hf_windows_contain(c->windows, new->iova, last))
 		return -EINVAL;
 	c->avail--;
+	atomic_inc(&c->busy);
 	hf_insert(c, new);
 	return 0;
 }
@@ -439,10 +466,8 @@ static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 			return -EINVAL;
 	}
 	for (; m && m->iova >= first && m->iova <= last;
-	     m = hf_container_next(m)) {
-		m->state = HF_MAPPING_DYING;
-		list_add_tail(&m->link, list);
-	}
+	     m = hf_container_next(m))
+		hf_claim(c, m, list);
 	return 0;
 }
 

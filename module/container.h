@@ -34,6 +34,7 @@ struct vfio_bitmap;
  * @closed: the last group left; nothing new is mapped
  * @windows: where mappings may lie; NULL before the first group
  * @pgsizes: page sizes all domains know, one bit each, bytes
+ * @busy: mappings that are being made or taken down
  * @settled: woken when a mapping became live or is gone
  * @domains_sem: held for reading to map, unmap and extend logs; for writing
  *	to change @domains
@@ -41,7 +42,7 @@ struct vfio_bitmap;
  * @pins: pins held by all mappings
  */
 struct hf_container {
-	u32 id;
+	unsigned long id;
 	refcount_t refs;
 	struct rcu_head rcu;
 	bool v2;
@@ -53,6 +54,7 @@ struct hf_container {
 	bool closed;
 	struct hf_windows *windows;
 	u64 pgsizes;
+	atomic_t busy;
 	wait_queue_head_t settled;
 
 	struct rw_semaphore domains_sem;
@@ -77,7 +79,7 @@ static inline u64 hf_container_page(const struct hf_container *c)
 
 struct hf_container *hf_container_create(bool v2);
 void hf_container_release(struct hf_container *c);
-struct hf_container *hf_container_get(u32 id);
+struct hf_container *hf_container_get(unsigned long id);
 void hf_container_put(struct hf_container *c);
 
 int hf_container_lock_range(struct hf_container *c, dma_addr_t first,

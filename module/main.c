@@ -58,7 +58,7 @@ MODULE_PARM_DESC(domain_per_group,
 /* What the core holds for a container, and back. */
 static void *hf_handle(const struct hf_container *c)
 {
-	return (void *)(unsigned long)c->id;
+	return (void *)c->id;
 }
 
 static struct hf_container *hf_resolve(void *iommu_data)

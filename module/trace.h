@@ -20,10 +20,10 @@
  * error); result: 0 or -errno.
  */
 TRACE_EVENT(hf_map,
-	TP_PROTO(u32 container, const struct hf_mapping *m, int result),
+	TP_PROTO(unsigned long container, const struct hf_mapping *m, int result),
 	TP_ARGS(container, m, result),
 	TP_STRUCT__entry(
-		__field(u32, container)
+		__field(u64, container)
 		__field(u64, iova)
 		__field(u64, vaddr)
 		__field(u64, size)
@@ -42,7 +42,7 @@ TRACE_EVENT(hf_map,
 		__entry->pins = m->log.pins;
 		__entry->result = result;
 	),
-	TP_printk("container=%u iova=%#llx vaddr=%#llx size=%#llx prot=%s%s runs=%llu pins=%llu result=%d",
+	TP_printk("container=%llu iova=%#llx vaddr=%#llx size=%#llx prot=%s%s runs=%llu pins=%llu result=%d",
 		  __entry->container, __entry->iova, __entry->vaddr,
 		  __entry->size, __entry->prot & IOMMU_READ ? "r" : "-",
 		  __entry->prot & IOMMU_WRITE ? "w" : "-", __entry->runs,
@@ -55,10 +55,10 @@ TRACE_EVENT(hf_map,
  * cannot fail, result is 0.
  */
 TRACE_EVENT(hf_unmap,
-	TP_PROTO(u32 container, const struct hf_mapping *m),
+	TP_PROTO(unsigned long container, const struct hf_mapping *m),
 	TP_ARGS(container, m),
 	TP_STRUCT__entry(
-		__field(u32, container)
+		__field(u64, container)
 		__field(u64, iova)
 		__field(u64, vaddr)
 		__field(u64, size)
@@ -75,7 +75,7 @@ TRACE_EVENT(hf_unmap,
 		__entry->pins = m->log.pins;
 		__entry->result = 0;
 	),
-	TP_printk("container=%u iova=%#llx vaddr=%#llx size=%#llx runs=%llu pins=%llu result=%d",
+	TP_printk("container=%llu iova=%#llx vaddr=%#llx size=%#llx runs=%llu pins=%llu result=%d",
 		  __entry->container, __entry->iova, __entry->vaddr,
 		  __entry->size, __entry->runs, __entry->pins, __entry->result)
 );
