@@ -130,19 +130,22 @@ static bool hf_log_continues(const struct hf_extent *last,
 /**
  * hf_log_append() - record an extent
  * @log: the log
- * @ext: the extent: PFN below 2^40, pages a multiple of 2^order
+ * @ext: the extent: pages a multiple of 2^order
  *	(HF_PATH_PAGES), at most 65536 pins (HF_PATH_PAGES) or 2^21 pages (the
  *	other paths) long
  * @merge: may it grow the last extent, if it continues that physically?
  *
  * Context: may sleep.
- * Return: 0, or -ENOMEM with nothing of @ext recorded.
+ * Return: 0; -ENOMEM, or -EFAULT for a PFN that does not fit a slot, with
+ * nothing of @ext recorded.
  */
 int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge)
 {
 	struct hf_extent last;
 	int ret;
 
+	if (unlikely(ext->pfn > FIELD_MAX(HF_SLOT_PFN)))
+		return -EFAULT;
 	if (merge && log->tail) {
 		hf_slot_unpack(*log->tail, &last);
 		if (hf_log_continues(&last, ext)) {

@@ -98,24 +98,26 @@ static unsigned int hf_unshare_flags(const struct vm_area_struct *vma)
 	return FOLL_WRITE | FOLL_FORCE;
 }
 
-/* Pin up to @nr pages of one VMA, breaking copy-on-write. */
-static long hf_pin_unshared(struct hf_pin *pin, unsigned long vaddr,
-			    unsigned int nr, struct page **pages)
+/* Pin up to @nr pages of one VMA through the mmap lock. */
+static long hf_pin_slow(struct hf_pin *pin, unsigned int nr,
+			struct page **pages)
 {
+	unsigned long addr = untagged_addr(pin->vaddr);
+	unsigned int flags = pin->gup_flags;
 	struct vm_area_struct *vma;
-	unsigned long in_vma;
 	long ret;
 
 	ret = mmap_read_lock_killable(pin->mm);
 	if (ret)
 		return ret;
-	vma = vma_lookup(pin->mm, untagged_addr(vaddr));
+	vma = vma_lookup(pin->mm, addr);
 	if (vma) {
-		in_vma = (vma->vm_end - untagged_addr(vaddr)) >> PAGE_SHIFT;
-		ret = hf_pin_user_pages_remote(pin->mm, vaddr,
-					       min_t(unsigned long, nr, in_vma),
-					       pin->gup_flags |
-					       hf_unshare_flags(vma), pages);
+		nr = min_t(unsigned long, nr,
+			   (vma->vm_end - addr) >> PAGE_SHIFT);
+		if (!HF_GUP_UNSHARES && !(flags & FOLL_WRITE))
+			flags |= hf_unshare_flags(vma);
+		ret = hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags,
+					       pages);
 	} else {
 		ret = -EFAULT;
 	}
@@ -127,13 +129,17 @@ static long hf_pin_unshared(struct hf_pin *pin, unsigned long vaddr,
 static int hf_pin_pages(struct hf_pin *pin, unsigned int nr)
 {
 	struct page **pages = pin->pages + pin->nr;
-	long ret;
+	long ret = -EFAULT;
 
 	if (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE))
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
 					  pages);
-	else
-		ret = hf_pin_unshared(pin, pin->vaddr, nr, pages);
+	/*
+	 * What GUP-fast refuses may be for the caller's protection keys, which
+	 * mean nothing to a device: the slow path does not look at them.
+	 */
+	if (ret == -EFAULT)
+		ret = hf_pin_slow(pin, nr, pages);
 	if (ret <= 0)
 		return ret ? ret : -EFAULT;
 
