@@ -4,8 +4,12 @@
  *
  * Every domain of a container translates every mapping of the container, so a
  * run is mapped into all of them or none, and an unmapped range is gone from
- * all page tables and IOTLBs when hf_domains_unmap() returns: only then may
- * its pages be unpinned.
+ * all page tables and IOTLBs when hf_domains_unmap() returns true: only then
+ * may its pages be unpinned.
+ *
+ * An IOMMU driver that fails to unmap leaves pages within a device's reach.
+ * Such pages are never unpinned: memory that leaks is better than DMA into
+ * memory that is somebody else's by then.
  *
  * A run handed in never crosses a HF_IOVA_BLOCK boundary (mapping.c cuts it
  * there), so no page-table entry does either, and unmapping may stop at such a
@@ -17,6 +21,8 @@
  * locking of page tables; holdfast never lets two threads work on one IOVA.
  */
 #include <linux/iommu.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -105,6 +111,7 @@ void hf_domain_destroy(struct hf_domain *domain)
  * Two domains can serve the same groups if one IOMMU driver made both and both
  * treat coherency alike; whether a group really fits is the driver's answer.
  *
+ * Context: may sleep; domains_sem held for writing.
  * Return: the domain that @group is attached to now; @own if none took it.
  * With @err set @group is attached nowhere and in no list.
  */
@@ -134,6 +141,30 @@ struct hf_domain *hf_domain_join(struct list_head *domains,
 	return own;
 }
 
+/*
+ * A map that failed may have left entries behind: drivers exist that report
+ * nothing mapped when memory runs out half-way.  They are one stretch.  Ranges
+ * without entries must not be unmapped: some drivers then clear a neighbour.
+ */
+static void hf_domain_scrub(struct hf_domain *domain, dma_addr_t iova,
+			    unsigned long pages)
+{
+	dma_addr_t end = iova + (pages << PAGE_SHIFT);
+	dma_addr_t stop;
+
+	while (iova < end && !iommu_iova_to_phys(domain->iommu, iova)) {
+		iova += PAGE_SIZE;
+		cond_resched();
+	}
+	for (stop = iova; stop < end; stop += PAGE_SIZE) {
+		if (!iommu_iova_to_phys(domain->iommu, stop))
+			break;
+		cond_resched();
+	}
+	if (stop > iova)
+		hf_domain_unmap(domain, iova, stop - iova);
+}
+
 /**
  * hf_domain_map() - map a physical run into one domain
  * @domain: the domain
@@ -148,8 +179,35 @@ struct hf_domain *hf_domain_join(struct list_head *domains,
 int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 		  unsigned long pages, int prot)
 {
-	return hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
-			    pages << PAGE_SHIFT, prot | IOMMU_CACHE);
+	int ret;
+
+	ret = hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
+			   pages << PAGE_SHIFT, prot | IOMMU_CACHE);
+	if (unlikely(ret))
+		hf_domain_scrub(domain, iova, pages);
+	return ret;
+}
+
+/*
+ * Bytes from @iova on that one call of the IOMMU driver unmaps, with entries
+ * of one size.  Where the core gathers several into one flush, page tables
+ * freed by the second call can be gone before their range is flushed.
+ */
+static size_t hf_uniform(dma_addr_t iova, size_t size)
+{
+	static const size_t large[] = { SZ_1G, SZ_2M };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(large); i++) {
+		size_t head = ALIGN(iova, large[i]) - iova;
+
+		if (head + large[i] > size)
+			continue;
+		if (!head)
+			return round_down(size, large[i]);
+		size = head;
+	}
+	return size;
 }
 
 /**
@@ -157,18 +215,28 @@ int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
  * @domain: the domain
  * @iova: first IOVA, bytes
  * @size: bytes; the range holds whole runs, or parts cut at HF_IOVA_BLOCK
+ *
+ * Return: true if all of it is gone; false when the IOMMU driver failed and
+ * devices may still reach pages of the range.
  */
-void hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
+bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
 {
-	struct iommu_iotlb_gather gather;
-	size_t unmapped;
+	while (size) {
+		size_t want = HF_GATHERS_TABLES ? size : hf_uniform(iova, size);
+		struct iommu_iotlb_gather gather;
+		size_t unmapped;
 
-	iommu_iotlb_gather_init(&gather);
-	unmapped = iommu_unmap_fast(domain->iommu, iova, size, &gather);
-	iommu_iotlb_sync(domain->iommu, &gather);
-	WARN_ONCE(unmapped != size,
-		  "holdfast: unmapped %#zx bytes of %#zx at IOVA %pad\n",
-		  unmapped, size, &iova);
+		iommu_iotlb_gather_init(&gather);
+		unmapped = iommu_unmap_fast(domain->iommu, iova, want, &gather);
+		iommu_iotlb_sync(domain->iommu, &gather);
+		if (WARN_ONCE(!unmapped || unmapped > size,
+			      "holdfast: the IOMMU driver unmapped %#zx bytes of %#zx at IOVA %pad\n",
+			      unmapped, want, &iova))
+			return false;
+		iova += unmapped;
+		size -= unmapped;
+	}
+	return true;
 }
 
 /**
@@ -207,16 +275,18 @@ undo:
  * @iova: first IOVA, bytes
  * @size: bytes; see hf_domain_unmap()
  *
- * No device reaches the range's pages any more when this returns.
- *
  * Context: domains_sem held.
+ * Return: true if no device reaches the range's pages any more; see
+ * hf_domain_unmap().
  */
-void hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size)
+bool hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size)
 {
 	struct hf_domain *domain;
+	bool gone = true;
 
 	list_for_each_entry(domain, domains, link)
-		hf_domain_unmap(domain, iova, size);
+		gone &= hf_domain_unmap(domain, iova, size);
+	return gone;
 }
 
 /**

@@ -48,11 +48,11 @@ struct hf_domain *hf_domain_join(struct list_head *domains,
 
 int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 		  unsigned long pages, int prot);
-void hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size);
+bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size);
 
 int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 		   unsigned long pfn, unsigned long pages, int prot);
-void hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size);
+bool hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size);
 u64 hf_domains_pgsizes(struct list_head *domains);
 
 #endif

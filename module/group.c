@@ -10,10 +10,11 @@
  * with its own lock of the container.
  *
  * Locking: c->lock is held throughout, the replay of all mappings included;
- * domains_sem is taken for writing to add or remove a domain.  See
- * container.c.
+ * domains_sem is taken for writing to add or remove a domain, and whenever a
+ * group joins or leaves one.  See container.c.
  */
 #include <linux/iommu.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -23,10 +24,18 @@
 #include "params.h"
 #include "window.h"
 
-static void hf_group_leave(struct hf_domain *domain, struct hf_group *group)
+/*
+ * IOMMU drivers change what mapping and flushing read (the IOMMUs a domain is
+ * on, even the top of its page table) when a group joins or leaves, so nobody
+ * may map or unmap at that moment.
+ */
+static void hf_group_leave(struct hf_container *c, struct hf_domain *domain,
+			   struct hf_group *group)
 {
+	down_write(&c->domains_sem);
 	iommu_detach_group(domain->iommu, group->group);
 	list_del(&group->link);
+	up_write(&c->domains_sem);
 	kfree(group);
 }
 
@@ -64,6 +73,7 @@ static int hf_add_domain(struct hf_container *c, struct hf_domain *domain)
 		ret = hf_mapping_replay(m, domain);
 		if (ret)
 			goto undo;
+		cond_resched();
 	}
 	list_add_tail(&domain->link, &c->domains);
 	up_write(&c->domains_sem);
@@ -147,8 +157,11 @@ static int hf_attach_locked(struct hf_container *c,
 
 	ret = 0;
 	home = own;
-	if (!READ_ONCE(hf_domain_per_group))
+	if (!READ_ONCE(hf_domain_per_group)) {
+		down_write(&c->domains_sem);
 		home = hf_domain_join(&c->domains, own, group, &ret);
+		up_write(&c->domains_sem);
+	}
 	if (ret) {
 		kfree(group);
 		goto free_windows;
@@ -213,7 +226,7 @@ void hf_container_detach(struct hf_container *c,
 	if (!group)
 		goto unlock;
 
-	hf_group_leave(domain, group);
+	hf_group_leave(c, domain, group);
 	if (list_empty(&domain->groups)) {
 		if (list_is_singular(&c->domains)) {
 			c->closed = true;
@@ -250,7 +263,7 @@ void hf_container_detach_all(struct hf_container *c)
 	c->closed = true;
 	list_for_each_entry_safe(domain, next, &c->domains, link) {
 		while (!list_empty(&domain->groups))
-			hf_group_leave(domain,
+			hf_group_leave(c, domain,
 				       list_first_entry(&domain->groups,
 							struct hf_group, link));
 		hf_remove_domain(c, domain);

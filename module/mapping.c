@@ -24,6 +24,7 @@
 #include <linux/iommu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "container.h"
 #include "domain.h"
@@ -164,6 +165,9 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	struct hf_pin pin;
 	int ret;
 
+	/* Beyond user space there is nothing to pin; do not charge for it. */
+	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
+		return -EFAULT;
 	ret = hf_charge_take(&m->charge, pages);
 	if (ret)
 		return ret;
@@ -234,6 +238,30 @@ static bool hf_chunks_next(struct hf_chunks *ch)
 	return true;
 }
 
+/*
+ * Unmap and flush a chunk that ends at page @end of the log.  With the last
+ * one nothing of the log is for others to read any more.
+ */
+static bool hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
+				   unsigned long end)
+{
+	unsigned long to = min(end, m->mapped);
+	bool gone = true;
+
+	down_read(&c->domains_sem);
+	if (to > m->gone) {
+		gone = hf_domains_unmap(&c->domains, hf_iova_of(m, m->gone),
+					(to - m->gone) << PAGE_SHIFT);
+		m->gone = to;
+	}
+	if (end == m->log.pages) {
+		m->mapped = 0;
+		m->gone = 0;
+	}
+	up_read(&c->domains_sem);
+	return gone;
+}
+
 /**
  * hf_mapping_depopulate() - unmap and unpin all that a mapping holds
  * @c: its container
@@ -241,44 +269,31 @@ static bool hf_chunks_next(struct hf_chunks *ch)
  *
  * The charge stays, for the caller to refund: it may gather several.
  *
- * Context: may sleep; no lock of holdfast's may be held.
+ * Context: may sleep; no lock of holdfast's may be held.  Unpinning waits for
+ * page locks, which is why domains_sem is let go for it.
  */
 void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 {
 	bool dirty = m->prot & IOMMU_WRITE;
-	unsigned long pins = m->log.pins;
-	struct hf_log_iter behind;
 	unsigned long unpinned = 0;
+	struct hf_log_iter behind;
 	struct hf_chunks ch;
 	struct hf_extent ext;
 
-	down_read(&c->domains_sem);
 	hf_chunks_begin(&ch, m);
 	hf_log_begin(&behind, &m->log);
 	while (hf_chunks_next(&ch)) {
-		unsigned long end = min(ch.end, m->mapped);
+		bool gone = hf_mapping_unmap_chunk(c, m, ch.end);
 
-		if (end > m->gone) {
-			hf_domains_unmap(&c->domains, hf_iova_of(m, m->gone),
-					 (end - m->gone) << PAGE_SHIFT);
-			m->gone = end;
-		}
 		while (unpinned < ch.end && hf_log_next(&behind, &ext)) {
-			hf_unpin(&ext, dirty);
+			if (likely(gone))
+				hf_unpin(&ext, dirty);
 			unpinned += ext.pages;
-		}
-		if (need_resched() || rwsem_is_contended(&c->domains_sem)) {
-			up_read(&c->domains_sem);
 			cond_resched();
-			down_read(&c->domains_sem);
 		}
 	}
-	/* Under the lock: a replay must not read a log that is being freed. */
-	m->mapped = 0;
-	m->gone = 0;
+	atomic_long_sub(m->log.pins, &c->pins);
 	hf_log_free(&m->log);
-	up_read(&c->domains_sem);
-	atomic_long_sub(pins, &c->pins);
 }
 
 /* Unmap pages [gone, end) of the log from one domain. */
