@@ -29,6 +29,86 @@
 
 #if defined(CONFIG_HAVE_GUP_FAST) || defined(CONFIG_HAVE_FAST_GUP)
 
+/* An entry of the page table that maps pages, at the level it was found. */
+struct hf_entry {
+	enum { HF_AT_NONE, HF_AT_PTE, HF_AT_PMD, HF_AT_PUD } level;
+	pud_t pud;
+	pmd_t pmd;
+	pte_t *ptep;
+};
+
+/* Find what maps @vaddr; interrupts are off, and stay so while it is used. */
+static void hf_walk(struct mm_struct *mm, unsigned long vaddr,
+		    struct hf_entry *e)
+{
+	pgd_t *pgdp = pgd_offset(mm, vaddr);
+	pgd_t pgd = READ_ONCE(*pgdp);
+	p4d_t *p4dp, p4d;
+	pud_t *pudp;
+	pmd_t *pmdp;
+
+	e->level = HF_AT_NONE;
+	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
+		return;
+	p4dp = p4d_offset_lockless(pgdp, pgd, vaddr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || unlikely(p4d_bad(p4d)))
+		return;
+	pudp = pud_offset_lockless(p4dp, p4d, vaddr);
+	e->pud = READ_ONCE(*pudp);
+	if (!pud_present(e->pud))
+		return;
+	if (pud_leaf(e->pud)) {
+		e->level = HF_AT_PUD;
+		return;
+	}
+	pmdp = pmd_offset_lockless(pudp, e->pud, vaddr);
+	e->pmd = READ_ONCE(*pmdp);
+	if (!pmd_present(e->pmd))
+		return;
+	if (pmd_leaf(e->pmd)) {
+		e->level = HF_AT_PMD;
+		return;
+	}
+	if (unlikely(pmd_bad(e->pmd)))
+		return;
+	e->ptep = pte_offset_kernel(&e->pmd, vaddr);
+	e->level = HF_AT_PTE;
+}
+
+/**
+ * hf_leaf_guess() - a cheap look at what pinning will find
+ * @mm: the current process's mm
+ * @vaddr: bytes
+ *
+ * Nothing is held, so the answer may be out of date at once: good for choosing
+ * a path, never for trusting a pin.
+ *
+ * Context: any; turns interrupts off for the length of a page-table walk.
+ * Return: enum hf_leaf_hint.
+ */
+enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr)
+{
+	enum hf_leaf_hint hint = HF_LEAF_ABSENT;
+	struct hf_entry e;
+	unsigned long flags;
+	pte_t pte;
+
+	local_irq_save(flags);
+	hf_walk(mm, vaddr, &e);
+	if (e.level == HF_AT_PTE) {
+		pte = READ_ONCE(*e.ptep);
+		if (pte_present(pte))
+			hint = pfn_valid(pte_pfn(pte)) &&
+			       PageCompound(pfn_to_page(pte_pfn(pte))) ?
+			       HF_LEAF_LARGE : HF_LEAF_SMALL;
+	} else if (e.level != HF_AT_NONE) {
+		hint = HF_LEAF_LARGE;
+	}
+	local_irq_restore(flags);
+	return hint;
+}
+
 /*
  * A leaf of 2^order pages maps PFN @base; the page wanted is @pfn, at the same
  * offset as @vaddr.  Pages from there to the end of the leaf, if the folio
@@ -68,44 +148,6 @@ static unsigned long hf_reach_ptes(struct folio *folio, unsigned long vaddr,
 	return max(n, 1UL);
 }
 
-static unsigned long hf_reach_walk(struct mm_struct *mm, struct folio *folio,
-				   unsigned long vaddr, unsigned long pfn,
-				   unsigned long max)
-{
-	pgd_t *pgdp = pgd_offset(mm, vaddr);
-	pgd_t pgd = READ_ONCE(*pgdp);
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
-	pmd_t *pmdp, pmd;
-
-	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
-		return 1;
-	p4dp = p4d_offset_lockless(pgdp, pgd, vaddr);
-	p4d = READ_ONCE(*p4dp);
-	if (p4d_none(p4d) || unlikely(p4d_bad(p4d)))
-		return 1;
-	pudp = pud_offset_lockless(p4dp, p4d, vaddr);
-	pud = READ_ONCE(*pudp);
-	if (!pud_present(pud))
-		return 1;
-	if (pud_leaf(pud))
-		return pud_access_permitted(pud, true) ?
-			hf_reach_huge(folio, vaddr, pfn, pud_pfn(pud),
-				      PUD_SHIFT - PAGE_SHIFT) : 1;
-	pmdp = pmd_offset_lockless(pudp, pud, vaddr);
-	pmd = READ_ONCE(*pmdp);
-	if (!pmd_present(pmd))
-		return 1;
-	if (pmd_leaf(pmd))
-		return pmd_access_permitted(pmd, true) ?
-			hf_reach_huge(folio, vaddr, pfn, pmd_pfn(pmd),
-				      PMD_SHIFT - PAGE_SHIFT) : 1;
-	if (unlikely(pmd_bad(pmd)))
-		return 1;
-	return hf_reach_ptes(folio, vaddr, pfn, pte_offset_kernel(&pmd, vaddr),
-			     max);
-}
-
 /**
  * hf_leaf_reach() - pages that the pin of one page holds in place
  * @mm: the current process's mm
@@ -121,17 +163,44 @@ unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max)
 {
 	struct folio *folio = page_folio(page);
-	unsigned long flags, reach;
+	unsigned long pfn = page_to_pfn(page);
+	unsigned long flags, reach = 1;
+	struct hf_entry e;
 
 	if (!folio_test_large(folio))
 		return 1;
+
 	local_irq_save(flags);
-	reach = hf_reach_walk(mm, folio, vaddr, page_to_pfn(page), max);
+	hf_walk(mm, vaddr, &e);
+	switch (e.level) {
+	case HF_AT_PUD:
+		if (pud_access_permitted(e.pud, true))
+			reach = hf_reach_huge(folio, vaddr, pfn,
+					      pud_pfn(e.pud),
+					      PUD_SHIFT - PAGE_SHIFT);
+		break;
+	case HF_AT_PMD:
+		if (pmd_access_permitted(e.pmd, true))
+			reach = hf_reach_huge(folio, vaddr, pfn,
+					      pmd_pfn(e.pmd),
+					      PMD_SHIFT - PAGE_SHIFT);
+		break;
+	case HF_AT_PTE:
+		reach = hf_reach_ptes(folio, vaddr, pfn, e.ptep, max);
+		break;
+	default:
+		break;
+	}
 	local_irq_restore(flags);
 	return min(reach, max);
 }
 
 #else
+
+enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr)
+{
+	return HF_LEAF_SMALL;
+}
 
 unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max)

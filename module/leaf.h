@@ -8,6 +8,19 @@
 struct mm_struct;
 struct page;
 
+/**
+ * enum hf_leaf_hint - what the page table seemed to map at an address
+ * @HF_LEAF_ABSENT: nothing: pinning will fault
+ * @HF_LEAF_SMALL: a page by itself
+ * @HF_LEAF_LARGE: a huge page, or a page of a large folio
+ */
+enum hf_leaf_hint {
+	HF_LEAF_ABSENT,
+	HF_LEAF_SMALL,
+	HF_LEAF_LARGE,
+};
+
+enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr);
 unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max);
 

@@ -17,6 +17,9 @@
  *  - batch: GUP-fast on the caller's own mm, up to a page full of struct page
  *    pointers a call.  It walks the page table without locks and falls back to
  *    faulting by itself.
+ *  - faulting: memory that does not seem to be there goes through the mmap lock
+ *    at once.  GUP-fast would too, but lets every fault drop that lock, which
+ *    costs shared memory a lookup of its VMA for each page.
  *  - unsharing: a read-only pin on a kernel whose GUP does not break
  *    copy-on-write for it (compat: HF_GUP_UNSHARES) would hold the zero page,
  *    or a page the next CPU write replaces, and the device would read stale
@@ -29,6 +32,7 @@
  * Only exported API takes or drops pins.
  */
 #include <linux/hugetlb.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -61,6 +65,7 @@ void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 	pin->nr = 0;
 	pin->pos = 0;
 	pin->reach = 1;
+	pin->faults_small = false;
 
 	pin->pages = pin->small;
 	pin->capacity = HF_PIN_SMALL;
@@ -98,7 +103,7 @@ static unsigned int hf_unshare_flags(const struct vm_area_struct *vma)
 	return FOLL_WRITE | FOLL_FORCE;
 }
 
-/* Pin up to @nr pages of one VMA through the mmap lock. */
+/* Pin up to @nr pages through the mmap lock. */
 static long hf_pin_slow(struct hf_pin *pin, unsigned int nr,
 			struct page **pages)
 {
@@ -110,28 +115,31 @@ static long hf_pin_slow(struct hf_pin *pin, unsigned int nr,
 	ret = mmap_read_lock_killable(pin->mm);
 	if (ret)
 		return ret;
-	vma = vma_lookup(pin->mm, addr);
-	if (vma) {
+	if (!HF_GUP_UNSHARES && !(flags & FOLL_WRITE)) {
+		ret = -EFAULT;
+		vma = vma_lookup(pin->mm, addr);
+		if (!vma)
+			goto unlock;
+		flags |= hf_unshare_flags(vma);
 		nr = min_t(unsigned long, nr,
 			   (vma->vm_end - addr) >> PAGE_SHIFT);
-		if (!HF_GUP_UNSHARES && !(flags & FOLL_WRITE))
-			flags |= hf_unshare_flags(vma);
-		ret = hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags,
-					       pages);
-	} else {
-		ret = -EFAULT;
 	}
+	ret = hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags, pages);
+unlock:
 	mmap_read_unlock(pin->mm);
 	return ret;
 }
 
-/* Pin the next @nr pages into the buffer; at least one, or -errno. */
-static int hf_pin_pages(struct hf_pin *pin, unsigned int nr)
+/*
+ * Pin the next @nr pages into the buffer; at least one, or -errno.  @absent:
+ * they are not expected in the page table, so do not try without locks first.
+ */
+static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 {
 	struct page **pages = pin->pages + pin->nr;
 	long ret = -EFAULT;
 
-	if (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE))
+	if (!absent && (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE)))
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
 					  pages);
 	/*
@@ -163,8 +171,10 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr)
  */
 int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 {
+	enum hf_leaf_hint hint = HF_LEAF_SMALL;
 	unsigned long vaddr = pin->vaddr;
 	unsigned long nr;
+	bool absent;
 	int ret;
 
 	pin->nr = 0;
@@ -175,8 +185,13 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 
 	max = min(max, pin->left);
 	nr = min(max, PTRS_PER_PTE - pte_index(vaddr));
-	if (nr >= HF_REACH_MIN && (pin->gup_flags & FOLL_WRITE)) {
-		ret = hf_pin_pages(pin, 1);
+	if (nr >= HF_REACH_MIN)
+		hint = hf_leaf_guess(pin->mm, vaddr);
+	absent = hint == HF_LEAF_ABSENT;
+
+	if ((pin->gup_flags & FOLL_WRITE) &&
+	    (hint == HF_LEAF_LARGE || (absent && !pin->faults_small))) {
+		ret = hf_pin_pages(pin, 1, absent);
 		if (ret)
 			return ret;
 		pin->reach = hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
@@ -191,9 +206,30 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 	if (nr > HF_PIN_SMALL - pin->nr && pin->capacity == HF_PIN_SMALL)
 		hf_pin_grow(pin);
 	ret = hf_pin_pages(pin, min_t(unsigned long, nr,
-				      pin->capacity - pin->nr));
+				      pin->capacity - pin->nr), absent);
+	if (absent && pin->nr)
+		pin->faults_small = !PageCompound(pin->pages[0]);
 	/* What failed here fails again in the next call, with nothing else. */
 	return pin->nr ? 0 : ret;
+}
+
+/*
+ * Length of the run of contiguous pages that @page[0] begins, up to @end.  This
+ * is all that happens to each small page between GUP and the IOMMU, hence the
+ * strides of four.
+ */
+static unsigned long hf_run_length(struct page **page, struct page **end)
+{
+	struct page **p = page;
+	struct page *want = *page;
+
+	for (; end - p >= 4; p += 4, want += 4)
+		if (p[0] != want || p[1] != want + 1 || p[2] != want + 2 ||
+		    p[3] != want + 3)
+			break;
+	for (; p < end && *p == want; p++, want++)
+		;
+	return p - page;
 }
 
 /**
@@ -206,27 +242,22 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 {
 	struct page **page = pin->pages + pin->pos;
-	struct page **end = pin->pages + pin->nr;
-	unsigned long pfn;
 
-	if (page == end)
+	if (pin->pos == pin->nr)
 		return false;
 
 	ext->pfn = page_to_pfn(*page);
-	if (pin->reach > 1) {
-		bool whole = is_power_of_2(pin->reach);
-
-		ext->path = whole ? HF_PATH_PAGES : HF_PATH_PART;
-		ext->order = whole ? ilog2(pin->reach) : 0;
-		ext->pages = pin->reach;
-		return true;
-	}
 	ext->path = HF_PATH_PAGES;
 	ext->order = 0;
-	for (pfn = ext->pfn + 1; ++page < end; pfn++)
-		if (page_to_pfn(*page) != pfn)
-			break;
-	ext->pages = pfn - ext->pfn;
+	if (pin->reach == 1) {
+		ext->pages = hf_run_length(page, pin->pages + pin->nr);
+		return true;
+	}
+	ext->pages = pin->reach;
+	if (is_power_of_2(pin->reach))
+		ext->order = ilog2(pin->reach);
+	else
+		ext->path = HF_PATH_PART;
 	return true;
 }
 

@@ -26,6 +26,8 @@ struct page;
  * @capacity: entries in @pages
  * @nr: entries filled
  * @pos: entries handed over
+ * @faults_small: memory that was absent last came as small pages, so that
+ *	there is no use in faulting one in first to see whether it is huge
  * @reach: pages the only pin in @pages holds; 1 where each page has its own
  * @small: the buffer of a small walk
  */
@@ -39,6 +41,7 @@ struct hf_pin {
 	unsigned int nr;
 	unsigned int pos;
 	unsigned long reach;
+	bool faults_small;
 	struct page *small[HF_PIN_SMALL];
 };
 
