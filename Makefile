@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door.  Recipes are one line each; the work is in scripts/, client/,
+# bench/, tests/ and module/, which can all be used without this file.
+#
+# Everything built goes to build/, everything downloaded to the cache
+# (HOLDFAST_CACHE, default ~/.cache/holdfast), nothing anywhere else, except by
+# setup (packages) and install.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+build := $(or $(HOLDFAST_BUILD),$(CURDIR)/build)
+user := $(build)/user
+
+# KDIR: kernel build folder for "module" and "install".
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# PROFILE (one or more), T and V choose what "test" runs; see help.  scripts/bench
+# takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself.
+test_flags := $(addprefix --profile ,$(PROFILE)) $(if $(T),--tests '$(T)') $(if $(V),--verbose)
+
+.PHONY: help
+help:
+	@echo 'holdfast: a drop-in VFIO IOMMU back end'
+	@echo
+	@echo '  make bench             boot a guest, compare stock and holdfast (about 6 minutes)'
+	@echo '  make bench FULL=1      the whole matrix;  more: scripts/bench --help'
+	@echo '  make test              unit tests, and functional tests in guests of two kernels'
+	@echo '  make test PROFILE=P    on one kernel: $(shell awk '!/^#/ && NF { printf "%s ", $$1 }' scripts/profiles.conf)'
+	@echo '  make test T=REGEXP     only tests whose name matches;  V=1 shows their output'
+	@echo '  make test-all          on every kernel'
+	@echo '  make unit              only the unit tests'
+	@echo
+	@echo '  make module            build the module for this machine (KDIR=<kernel headers>)'
+	@echo '  make install           install it here, loaded behind vfio (as root)'
+	@echo '  make uninstall         take it out again (as root)'
+	@echo
+	@echo '  make setup             install the packages all this needs (the others do it too)'
+	@echo '  make update            fetch newer point versions of the kernels'
+	@echo '  make user              client library, benchmark and tests'
+	@echo '  make check             style: checkpatch, sparse, cppcheck, shellcheck, where installed'
+	@echo '  make clean             remove build/;  distclean: also the download cache'
+
+.PHONY: setup
+setup:
+	@scripts/setup
+
+# The parts in the order they need each other.
+parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile tests/Makefile))
+
+.PHONY: user
+user:
+	@mkdir -p $(user)
+	@set -e; for part in $(parts); do $(MAKE) --no-print-directory -C $$part O=$(user); done
+	@set -e; for part in $(parts); do \
+		if grep -q '^unit:' $$part/Makefile; then \
+			$(MAKE) --no-print-directory -C $$part O=$(user) unit; fi; done
+
+.PHONY: unit
+unit: setup user
+	@set -e; for program in $(user)/unit/*; do \
+		[ -x $$program ] && [ -f $$program ] || continue; $$program; done
+
+.PHONY: test
+test:
+	@scripts/test $(test_flags)
+
+.PHONY: test-all
+test-all:
+	@scripts/test --all $(test_flags)
+
+.PHONY: bench
+bench:
+	@scripts/bench
+
+.PHONY: module
+module:
+	@scripts/module-build --host $(KDIR)
+
+.PHONY: install
+install: module
+	@scripts/host-install install $(KDIR)
+
+.PHONY: uninstall
+uninstall:
+	@scripts/host-install uninstall $(KDIR)
+
+.PHONY: update
+update: setup
+	@set -e; for profile in $$(awk '!/^#/ && NF { print $$1 }' scripts/profiles.conf); do \
+		scripts/kernel --update $$profile; done
+
+.PHONY: check
+check:
+	@scripts/check
+
+.PHONY: clean
+clean:
+	rm -rf $(build)
+
+.PHONY: distclean
+distclean: clean
+	@scripts/cache-remove

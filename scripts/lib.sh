@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# lib.sh - what every script here shares: messages, the cache, locks, becoming
+# root, and reading the profile table.  Sourced, never run.
+#
+# Invariants:
+#  - HOLDFAST_TOP is the clone, HOLDFAST_CACHE the cache; both absolute.
+#  - Everything a human reads goes to stderr, so a script's stdout stays data.
+#  - A function that fails says one line with the remedy and ends the script.
+#  - No mount is ever made outside a private mount namespace (see chroot), so
+#    nothing can be left mounted, not even by kill -9.
+
+set -euo pipefail
+
+HOLDFAST_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+HOLDFAST_SCRIPTS=$HOLDFAST_TOP/scripts
+HOLDFAST_BUILD=${HOLDFAST_BUILD:-$HOLDFAST_TOP/build}
+HOLDFAST_CACHE=${HOLDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/holdfast}
+export HOLDFAST_TOP HOLDFAST_SCRIPTS HOLDFAST_BUILD HOLDFAST_CACHE
+# sbin holds debootstrap, depmod, modprobe; a plain user's PATH often lacks it.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# say TEXT... - progress, one line.
+say() {
+	printf 'holdfast: %s\n' "$*" >&2
+}
+
+# die TEXT... - one line that says what is wrong and what to do; exit 1.
+die() {
+	printf 'holdfast: error: %s\n' "$*" >&2
+	exit 1
+}
+
+# as_root CMD ARGS... - run CMD as root: directly, or through sudo.
+as_root() {
+	if [[ $EUID -eq 0 ]]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo -- env "HOLDFAST_CACHE=$HOLDFAST_CACHE" "HOLDFAST_BUILD=$HOLDFAST_BUILD" \
+			"PATH=$PATH" "$@"
+	else
+		die "this step needs root (${1##*/}): run it as root, or install sudo"
+	fi
+}
+
+# give_back PATH... - when root got here through sudo, hand files to the caller.
+give_back() {
+	if [[ $EUID -eq 0 && -n ${SUDO_UID:-} ]]; then
+		chown -R --no-dereference "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$@"
+	fi
+}
+
+# lock FILE [shared] - hold a lock until this script ends; says when it waits.
+# Each call takes one more file descriptor, closed by the kernel at exit, so a
+# killed run never leaves a lock behind.
+lock() {
+	local file=$1 how=-x fd
+	[[ ${2:-} == shared ]] && how=-s
+	mkdir -p "$(dirname "$file")"
+	exec {fd}>>"$file" || die "cannot write $file: set HOLDFAST_CACHE to a folder you own"
+	if ! flock -n $how "$fd"; then
+		say "waiting for another run that holds ${file##*/} ..."
+		flock $how "$fd"
+	fi
+}
+
+# logged LOG WHAT CMD... - run CMD with its output in LOG; on failure show the
+# end of the log, so that the reason is on the screen and not in a file.
+logged() {
+	local log=$1 what=$2 rc=0
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	if [[ $rc -eq 130 || $rc -eq 143 ]]; then
+		say "interrupted: $what"
+		exit "$rc"
+	elif [[ $rc -ne 0 ]]; then
+		tail -n 25 "$log" | sed 's/^/  | /' >&2
+		die "$what failed (status $rc), see $log; if that was the network or the mirror, running it again goes on from here"
+	fi
+}
+
+# chroot_whole ROOT - is that a finished chroot that nobody is changing?
+chroot_whole() {
+	[[ -e $1/.holdfast-complete && ! -e $1/.holdfast-dirty &&
+		-x $1/usr/bin/make && -e $1/usr/bin/gcc && -x $1/usr/bin/pahole ]]
+}
+
+# kdir_release KDIR - the kernel release (uname -r) a build folder is for.  From
+# the header that vermagic comes from: packaged headers answer otherwise to
+# "make kernelrelease".
+kdir_release() {
+	local record=$1/include/generated/utsrelease.h
+	[[ -s $record ]] ||
+		die "no kernel headers at $1: install linux-headers-$(uname -r), or say KDIR=<folder with the headers>"
+	sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$record"
+}
+
+# profile_names - every profile, in table order.
+profile_names() {
+	awk '!/^[[:space:]]*(#|$)/ { print $1 }' "$HOLDFAST_SCRIPTS/profiles.conf"
+}
+
+# profile_load NAME - set P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS
+# from the table; P_EXTRA is empty for "-".
+profile_load() {
+	local row
+	row=$(awk -v n="$1" '!/^[[:space:]]*#/ && $1 == n { print; exit }' \
+		"$HOLDFAST_SCRIPTS/profiles.conf")
+	[[ -n $row ]] || die "no profile '$1': have $(profile_names | paste -sd' '), see scripts/profiles.conf"
+	read -r P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS <<<"$row"
+	[[ -n ${P_HEADERS:-} ]] || die "profile '$1' in scripts/profiles.conf has fewer than six columns"
+	[[ $P_EXTRA == - ]] && P_EXTRA=
+	export P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS
+}
+
+# kernel_load PROFILE - set K_* from the record scripts/kernel left:
+# K_RELEASE (uname -r), K_VERSION (package), K_DIR (unpacked image package),
+# K_CHROOT (root folder that has its headers).
+kernel_load() {
+	local record=$HOLDFAST_CACHE/kernels/$1/current
+	[[ -r $record ]] || die "kernel $1 is not in the cache: run scripts/kernel $1"
+	K_RELEASE='' K_VERSION='' K_SUITE=''
+	# shellcheck disable=SC1090 # written by scripts/kernel
+	source "$record"
+	K_DIR=$HOLDFAST_CACHE/kernels/$1/$K_RELEASE
+	K_CHROOT=$HOLDFAST_CACHE/chroots/$K_SUITE
+	export K_RELEASE K_VERSION K_DIR K_CHROOT
+}
