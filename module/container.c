@@ -195,6 +195,15 @@ int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 	return 0;
 }
 
+/* Keep @m for the next map, and free what was kept before. */
+static void hf_retire(struct hf_container *c, struct hf_mapping *m)
+{
+	hf_mapping_check(m);
+	m = xchg(&c->spare, m);
+	if (m)
+		hf_mapping_free(m);
+}
+
 /* Erase mappings that hold nothing any more from the tree and free them. */
 static void hf_erase(struct hf_container *c, struct list_head *list)
 {
@@ -210,7 +219,7 @@ static void hf_erase(struct hf_container *c, struct list_head *list)
 	mutex_unlock(&c->lock);
 	hf_settle(c, nr);
 	list_for_each_entry_safe(m, next, list, link) {
-		hf_mapping_free(m);
+		hf_retire(c, m);
 		cond_resched();
 	}
 }
@@ -321,6 +330,8 @@ void hf_container_put(struct hf_container *c)
 	hf_container_unmap_all(c);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&c->mappings));
 	WARN_ON_ONCE(atomic_long_read(&c->pins));
+	if (c->spare)
+		hf_mapping_free(c->spare);
 	kfree(c->windows);
 	kfree_rcu(c, rcu);
 	if (atomic_dec_and_test(&hf_nr_containers))
@@ -402,9 +413,12 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	LIST_HEAD(list);
 	int ret;
 
-	m = hf_mapping_alloc(iova, vaddr, size, prot);
+	m = xchg(&c->spare, NULL);
+	if (!m)
+		m = hf_mapping_alloc();
 	if (!m)
 		return -ENOMEM;
+	hf_mapping_setup(m, iova, vaddr, size, prot);
 
 	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
@@ -412,7 +426,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		mutex_unlock(&c->lock);
 	}
 	if (ret) {
-		hf_mapping_free(m);
+		hf_retire(c, m);
 		return ret;
 	}
 
@@ -459,13 +473,10 @@ static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 
 	if (dirty && (!c->dirty || dirty->pgsize != hf_container_page(c)))
 		return -EINVAL;
-	m = hf_container_find(c, first);
-	/* Most unmaps name one mapping as it was mapped. */
-	if (!m || m->iova != first || hf_mapping_last(m) != last) {
-		if (c->v2 && !all && hf_container_bisects(c, first, last))
-			return -EINVAL;
-	}
-	for (; m && m->iova >= first && m->iova <= last;
+	if (c->v2 && !all && hf_container_bisects(c, first, last))
+		return -EINVAL;
+	for (m = hf_container_find(c, first);
+	     m && m->iova >= first && m->iova <= last;
 	     m = hf_container_next(m))
 		hf_claim(c, m, list);
 	return 0;
@@ -487,6 +498,39 @@ static int hf_report(struct hf_container *c, dma_addr_t first,
 		}
 	}
 	return ret;
+}
+
+/*
+ * Most unmaps name one mapping just as it was mapped: spare them the lists.
+ * Return: false, with nothing done, if this is not such a one.
+ */
+static bool hf_unmap_exact(struct hf_container *c, dma_addr_t first,
+			   dma_addr_t last)
+{
+	struct hf_mapping *m;
+
+	mutex_lock(&c->lock);
+	m = hf_container_find(c, first);
+	if (!m || m->iova != first || hf_mapping_last(m) != last ||
+	    !hf_is_live(m)) {
+		mutex_unlock(&c->lock);
+		return false;
+	}
+	m->state = HF_MAPPING_DYING;
+	atomic_inc(&c->busy);
+	mutex_unlock(&c->lock);
+
+	trace_hf_unmap(c->id, m);
+	hf_mapping_depopulate(c, m);
+	hf_charge_refund(&m->charge);
+
+	mutex_lock(&c->lock);
+	rb_erase(&m->node, &c->mappings);
+	c->avail++;
+	mutex_unlock(&c->lock);
+	hf_settle(c, 1);
+	hf_retire(c, m);
+	return true;
 }
 
 /**
@@ -515,6 +559,11 @@ int hf_container_unmap(struct hf_container *c, dma_addr_t first,
 	LIST_HEAD(list);
 	u64 size = 0;
 	int ret;
+
+	if (!dirty && hf_unmap_exact(c, first, last)) {
+		*unmapped = last - first + 1;
+		return 0;
+	}
 
 	ret = hf_container_lock_range(c, first, last);
 	if (ret)

@@ -36,6 +36,7 @@ struct vfio_bitmap;
  * @pgsizes: page sizes all domains know, one bit each, bytes
  * @busy: mappings that are being made or taken down
  * @settled: woken when a mapping became live or is gone
+ * @spare: a mapping that is not used, for the next map; or NULL
  * @domains_sem: held for reading to map, unmap and extend logs; for writing
  *	to change @domains
  * @domains: list of struct hf_domain
@@ -56,6 +57,7 @@ struct hf_container {
 	u64 pgsizes;
 	atomic_t busy;
 	wait_queue_head_t settled;
+	struct hf_mapping *spare;
 
 	struct rw_semaphore domains_sem;
 	struct list_head domains;

@@ -31,20 +31,6 @@
 
 #include "extent.h"
 
-#define HF_SLOT_PFN	GENMASK_ULL(39, 0)
-#define HF_SLOT_PINS	GENMASK_ULL(55, 40)
-#define HF_SLOT_ORDER	GENMASK_ULL(60, 56)
-#define HF_SLOT_PAGES	GENMASK_ULL(60, 40)
-#define HF_SLOT_PATH	GENMASK_ULL(63, 61)
-
-/* One page: a link and as many extents as fit behind it. */
-#define HF_CHUNK_SLOTS	((PAGE_SIZE - sizeof(void *)) / sizeof(u64))
-
-struct hf_log_chunk {
-	struct hf_log_chunk *next;
-	u64 slot[HF_CHUNK_SLOTS];
-};
-
 static u64 hf_slot_pack(const struct hf_extent *ext)
 {
 	u64 slot = FIELD_PREP(HF_SLOT_PFN, ext->pfn) |
@@ -55,19 +41,6 @@ static u64 hf_slot_pack(const struct hf_extent *ext)
 		       FIELD_PREP(HF_SLOT_PINS,
 				  (ext->pages >> ext->order) - 1);
 	return slot | FIELD_PREP(HF_SLOT_PAGES, ext->pages - 1);
-}
-
-static void hf_slot_unpack(u64 slot, struct hf_extent *ext)
-{
-	ext->pfn = FIELD_GET(HF_SLOT_PFN, slot);
-	ext->path = FIELD_GET(HF_SLOT_PATH, slot);
-	if (ext->path == HF_PATH_PAGES) {
-		ext->order = FIELD_GET(HF_SLOT_ORDER, slot);
-		ext->pages = (FIELD_GET(HF_SLOT_PINS, slot) + 1) << ext->order;
-	} else {
-		ext->order = 0;
-		ext->pages = FIELD_GET(HF_SLOT_PAGES, slot) + 1;
-	}
 }
 
 /* The longest extent of its path and order that one slot can hold, pages. */
@@ -186,39 +159,4 @@ void hf_log_free(struct hf_log *log)
 		chunk = next;
 	}
 	hf_log_init(log);
-}
-
-/**
- * hf_log_begin() - stand before the first extent
- * @it: the position
- * @log: the log
- */
-void hf_log_begin(struct hf_log_iter *it, const struct hf_log *log)
-{
-	it->slot = log->inl;
-	it->left_here = HF_LOG_INLINE;
-	it->left = log->nr;
-	it->next = log->first;
-}
-
-/**
- * hf_log_next() - read the next extent
- * @it: the position
- * @ext: out: the extent
- *
- * Return: false, with @ext as it was, at the end of the log.
- */
-bool hf_log_next(struct hf_log_iter *it, struct hf_extent *ext)
-{
-	if (!it->left)
-		return false;
-	if (!it->left_here) {
-		it->slot = it->next->slot;
-		it->left_here = HF_CHUNK_SLOTS;
-		it->next = it->next->next;
-	}
-	hf_slot_unpack(*it->slot++, ext);
-	it->left_here--;
-	it->left--;
-	return true;
 }

@@ -6,6 +6,8 @@
 #ifndef HOLDFAST_EXTENT_H
 #define HOLDFAST_EXTENT_H
 
+#include <linux/bitfield.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 
 /**
@@ -52,10 +54,23 @@ static inline unsigned long hf_extent_pins(const struct hf_extent *ext)
 	}
 }
 
+/* One extent in the log, a u64: extent.c says what the fields mean. */
+#define HF_SLOT_PFN	GENMASK_ULL(39, 0)
+#define HF_SLOT_PINS	GENMASK_ULL(55, 40)
+#define HF_SLOT_ORDER	GENMASK_ULL(60, 56)
+#define HF_SLOT_PAGES	GENMASK_ULL(60, 40)
+#define HF_SLOT_PATH	GENMASK_ULL(63, 61)
+
+/* One page: a link and as many extents as fit behind it. */
+#define HF_CHUNK_SLOTS	((PAGE_SIZE - sizeof(void *)) / sizeof(u64))
+
+struct hf_log_chunk {
+	struct hf_log_chunk *next;
+	u64 slot[HF_CHUNK_SLOTS];
+};
+
 /* Extents kept in the mapping itself: most small mappings need no more. */
 #define HF_LOG_INLINE	4
-
-struct hf_log_chunk;
 
 /**
  * struct hf_log - the extents of one mapping, in IOVA order
@@ -99,7 +114,58 @@ void hf_log_init(struct hf_log *log);
 int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge);
 void hf_log_free(struct hf_log *log);
 
-void hf_log_begin(struct hf_log_iter *it, const struct hf_log *log);
-bool hf_log_next(struct hf_log_iter *it, struct hf_extent *ext);
+/**
+ * hf_slot_unpack() - read an extent out of its slot
+ * @slot: the slot
+ * @ext: out: the extent
+ */
+static inline void hf_slot_unpack(u64 slot, struct hf_extent *ext)
+{
+	ext->pfn = FIELD_GET(HF_SLOT_PFN, slot);
+	ext->path = FIELD_GET(HF_SLOT_PATH, slot);
+	if (ext->path == HF_PATH_PAGES) {
+		ext->order = FIELD_GET(HF_SLOT_ORDER, slot);
+		ext->pages = (FIELD_GET(HF_SLOT_PINS, slot) + 1) << ext->order;
+	} else {
+		ext->order = 0;
+		ext->pages = FIELD_GET(HF_SLOT_PAGES, slot) + 1;
+	}
+}
+
+/**
+ * hf_log_begin() - stand before the first extent
+ * @it: the position
+ * @log: the log
+ */
+static inline void hf_log_begin(struct hf_log_iter *it,
+				const struct hf_log *log)
+{
+	it->slot = log->inl;
+	it->left_here = HF_LOG_INLINE;
+	it->left = log->nr;
+	it->next = log->first;
+}
+
+/**
+ * hf_log_next() - read the next extent
+ * @it: the position
+ * @ext: out: the extent
+ *
+ * Return: false, with @ext as it was, at the end of the log.
+ */
+static inline bool hf_log_next(struct hf_log_iter *it, struct hf_extent *ext)
+{
+	if (!it->left)
+		return false;
+	if (!it->left_here) {
+		it->slot = it->next->slot;
+		it->left_here = HF_CHUNK_SLOTS;
+		it->next = it->next->next;
+	}
+	hf_slot_unpack(*it->slot++, ext);
+	it->left_here--;
+	it->left--;
+	return true;
+}
 
 #endif

@@ -40,22 +40,29 @@
 static struct kmem_cache *hf_mapping_cache;
 
 /**
- * hf_mapping_alloc() - make a mapping that nobody knows yet
+ * hf_mapping_alloc() - allocate a mapping
+ *
+ * Return: memory for hf_mapping_setup(), charged to the caller's memory
+ * cgroup; or NULL.
+ */
+struct hf_mapping *hf_mapping_alloc(void)
+{
+	return kmem_cache_alloc(hf_mapping_cache, GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * hf_mapping_setup() - make a mapping that nobody knows yet
+ * @m: memory for it
  * @iova: first IOVA, bytes
  * @vaddr: first user address, bytes
  * @size: bytes; the three are page aligned and do not wrap
  * @prot: IOMMU_READ, IOMMU_WRITE
  *
- * Return: the mapping in state HF_MAPPING_NEW, or NULL.
+ * Its state is HF_MAPPING_NEW.
  */
-struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
-				    size_t size, int prot)
+void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
+		      unsigned long vaddr, size_t size, int prot)
 {
-	struct hf_mapping *m = kmem_cache_alloc(hf_mapping_cache,
-						GFP_KERNEL_ACCOUNT);
-
-	if (!m)
-		return NULL;
 	m->iova = iova;
 	m->vaddr = vaddr;
 	m->size = size;
@@ -66,7 +73,15 @@ struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
 	m->mapped = 0;
 	m->gone = 0;
 	hf_log_init(&m->log);
-	return m;
+}
+
+/**
+ * hf_mapping_check() - say so if a mapping that is done with holds something
+ * @m: the mapping
+ */
+void hf_mapping_check(const struct hf_mapping *m)
+{
+	WARN_ON_ONCE(m->charge.mm || m->log.nr);
 }
 
 /**
@@ -75,7 +90,6 @@ struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
  */
 void hf_mapping_free(struct hf_mapping *m)
 {
-	WARN_ON_ONCE(m->charge.mm || m->log.nr);
 	kmem_cache_free(hf_mapping_cache, m);
 }
 

@@ -65,8 +65,10 @@ static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
 	return m->iova + m->size - 1;
 }
 
-struct hf_mapping *hf_mapping_alloc(dma_addr_t iova, unsigned long vaddr,
-				    size_t size, int prot);
+struct hf_mapping *hf_mapping_alloc(void);
+void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
+		      unsigned long vaddr, size_t size, int prot);
+void hf_mapping_check(const struct hf_mapping *m);
 void hf_mapping_free(struct hf_mapping *m);
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m);
 void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m);

@@ -171,6 +171,7 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
  */
 int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 {
+	bool after_leaf = pin->reach >= HF_REACH_MIN;
 	enum hf_leaf_hint hint = HF_LEAF_SMALL;
 	unsigned long vaddr = pin->vaddr;
 	unsigned long nr;
@@ -185,8 +186,10 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 
 	max = min(max, pin->left);
 	nr = min(max, PTRS_PER_PTE - pte_index(vaddr));
+	/* Behind a huge page there is most often another one. */
 	if (nr >= HF_REACH_MIN)
-		hint = hf_leaf_guess(pin->mm, vaddr);
+		hint = after_leaf ? HF_LEAF_LARGE :
+				    hf_leaf_guess(pin->mm, vaddr);
 	absent = hint == HF_LEAF_ABSENT;
 
 	if ((pin->gup_flags & FOLL_WRITE) &&
