@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * result_json.c - a run as JSON, written and read.
+ *
+ * Samples are what is stored; medians and per-page values are written beside them for people
+ * and other programs, and ignored when read, so the two can never disagree here.
+ */
+#include "format.h"
+#include "result.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const status_names[BENCH_STATUSES] = { "measured", "skipped", "failed" };
+
+static void put(json_object *o, const char *key, json_object *value)
+{
+	json_object_object_add(o, key, value);
+}
+
+static void put_text(json_object *o, const char *key, const char *text)
+{
+	put(o, key, json_object_new_string(text));
+}
+
+static void put_number(json_object *o, const char *key, uint64_t number)
+{
+	put(o, key, json_object_new_uint64(number));
+}
+
+/* A derived value, in as many digits as mean something. */
+static void put_derived(json_object *o, const char *key, double value)
+{
+	char text[BENCH_TEXT];
+
+	snprintf(text, sizeof(text), "%.6g", value);
+	put(o, key, json_object_new_double_s(value, text));
+}
+
+static json_object *series_to_json(const struct bench_series *s, uint64_t pages, double noise)
+{
+	json_object *o = json_object_new_object(), *samples = json_object_new_array();
+
+	for (unsigned int i = 0; i < s->count; i++)
+		json_object_array_add(samples, json_object_new_uint64(s->values[i]));
+	put_number(o, "median", bench_series_median(s));
+	put_number(o, "min", bench_series_min(s));
+	put_derived(o, "per_page", (double)bench_series_median(s) / (double)pages);
+	put_derived(o, "spread_percent", bench_series_spread(s));
+	put(o, "agree", json_object_new_boolean(bench_series_agrees(s, noise)));
+	put(o, "samples", samples);
+	return o;
+}
+
+static json_object *ops_to_json(const struct bench_result *r, double noise)
+{
+	const uint64_t pages = bench_case_pages(&r->what);
+	json_object *ops = json_object_new_object();
+
+	for (int op = 0; op < BENCH_OPS; op++) {
+		json_object *o = NULL;
+
+		for (int b = 0; b < BENCH_BACKENDS; b++) {
+			if (!r->ops[op][b].count)
+				continue;
+			if (!o)
+				o = json_object_new_object();
+			put(o, bench_backend_name(b),
+			    series_to_json(&r->ops[op][b], pages, noise));
+		}
+		if (!o)
+			continue;
+		if (bench_result_gain(r, op) > 0)
+			put_derived(o, "stock_over_holdfast", bench_result_gain(r, op));
+		put(ops, bench_op_name(op), o);
+	}
+	return ops;
+}
+
+static json_object *result_to_json(const struct bench_result *r, double noise)
+{
+	json_object *o = json_object_new_object();
+
+	put_text(o, "name", r->what.name);
+	put_text(o, "kind", r->what.kind);
+	put_number(o, "size", r->what.size);
+	put_number(o, "maps", r->what.maps);
+	put_text(o, "state", bench_state_name(r->what.state));
+	put_text(o, "status", status_names[r->status]);
+	if (*r->reason)
+		put_text(o, "reason", r->reason);
+	if (r->runs)
+		put_number(o, "runs", r->runs);
+	if (r->status == BENCH_MEASURED) {
+		put(o, "ops", ops_to_json(r, noise));
+		if (r->touch.count)
+			put(o, "touch",
+			    series_to_json(&r->touch, bench_case_pages(&r->what), noise));
+	}
+	return o;
+}
+
+int bench_run_write(const struct bench_run *run, const char *path)
+{
+	json_object *o = json_object_new_object(), *cases = json_object_new_array();
+	char temporary[4096];
+	int ret = 0;
+
+	put_text(o, "schema", BENCH_SCHEMA);
+	put_number(o, "version", BENCH_SCHEMA_VERSION);
+	put_text(o, "mode", bench_mode_name(run->mode));
+	put_text(o, "unit", bench_mode_unit(run->mode));
+	put_number(o, "clock_overhead", run->overhead);
+	put(o, "host", json_object_get(run->host));
+	put(o, "guest", json_object_get(run->guest));
+	for (size_t i = 0; i < run->count; i++)
+		json_object_array_add(cases, result_to_json(&run->results[i],
+							    bench_noise_percent(run->mode)));
+	put(o, "cases", cases);
+
+	errno = 0;
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+		ret = -ENAMETOOLONG;
+	else if (json_object_to_file_ext(temporary, o,
+					 JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE |
+					 JSON_C_TO_STRING_SPACED))
+		ret = errno ? -errno : -EIO;
+	else if (rename(temporary, path))
+		ret = -errno;
+	json_object_put(o);
+	return ret;
+}
+
+/* Readers return false for what does not fit; the file is refused as a whole then. */
+
+static bool get_text(json_object *o, const char *key, char *buf, size_t size)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(o, key, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return false;
+	return snprintf(buf, size, "%s", json_object_get_string(value)) < (int)size;
+}
+
+static bool get_number(json_object *o, const char *key, uint64_t *number)
+{
+	json_object *value;
+
+	if (!json_object_object_get_ex(o, key, &value) ||
+	    !json_object_is_type(value, json_type_int))
+		return false;
+	*number = json_object_get_uint64(value);
+	return true;
+}
+
+/* Position of a text among names. */
+static bool get_choice(json_object *o, const char *key, const char *(*name)(unsigned int),
+		       unsigned int count, unsigned int *choice)
+{
+	char text[64];
+
+	if (!get_text(o, key, text, sizeof(text)))
+		return false;
+	for (*choice = 0; *choice < count; ++*choice)
+		if (!strcmp(text, name(*choice)))
+			return true;
+	return false;
+}
+
+static const char *mode_name(unsigned int i)
+{
+	return bench_mode_name(i);
+}
+
+static const char *state_name(unsigned int i)
+{
+	return bench_state_name(i);
+}
+
+static const char *status_name(unsigned int i)
+{
+	return status_names[i];
+}
+
+static bool read_series(json_object *o, struct bench_series *s)
+{
+	json_object *samples;
+
+	if (!json_object_object_get_ex(o, "samples", &samples) ||
+	    !json_object_is_type(samples, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(samples); i++) {
+		json_object *value = json_object_array_get_idx(samples, i);
+
+		if (!json_object_is_type(value, json_type_int) ||
+		    bench_series_add(s, json_object_get_uint64(value)))
+			return false;
+	}
+	return true;
+}
+
+static bool read_ops(json_object *o, struct bench_result *r)
+{
+	json_object *ops, *by_backend, *series;
+
+	if (!json_object_object_get_ex(o, "ops", &ops))
+		return r->status != BENCH_MEASURED;
+	for (int op = 0; op < BENCH_OPS; op++) {
+		if (!json_object_object_get_ex(ops, bench_op_name(op), &by_backend))
+			continue;
+		for (int b = 0; b < BENCH_BACKENDS; b++)
+			if (json_object_object_get_ex(by_backend, bench_backend_name(b), &series) &&
+			    !read_series(series, &r->ops[op][b]))
+				return false;
+	}
+	if (json_object_object_get_ex(o, "touch", &series))
+		return read_series(series, &r->touch);
+	return true;
+}
+
+static bool read_result(json_object *o, struct bench_result *r)
+{
+	unsigned int state, status;
+	uint64_t maps;
+
+	if (!get_text(o, "name", r->what.name, sizeof(r->what.name)) ||
+	    !get_text(o, "kind", r->what.kind, sizeof(r->what.kind)) ||
+	    !get_number(o, "size", &r->what.size) || !get_number(o, "maps", &maps) ||
+	    maps > UINT32_MAX || !get_choice(o, "state", state_name, BENCH_STATES, &state) ||
+	    !get_choice(o, "status", status_name, BENCH_STATUSES, &status))
+		return false;
+	r->what.maps = (unsigned int)maps;
+	r->what.state = state;
+	r->status = status;
+	get_text(o, "reason", r->reason, sizeof(r->reason));
+	get_number(o, "runs", &r->runs);
+	return read_ops(o, r);
+}
+
+static bool read_run(json_object *o, struct bench_run *run)
+{
+	json_object *cases, *value;
+	unsigned int mode;
+	char schema[64];
+	uint64_t version;
+
+	if (!get_text(o, "schema", schema, sizeof(schema)) || strcmp(schema, BENCH_SCHEMA) ||
+	    !get_number(o, "version", &version) || version != BENCH_SCHEMA_VERSION ||
+	    !get_choice(o, "mode", mode_name, 2, &mode) ||
+	    !get_number(o, "clock_overhead", &run->overhead) ||
+	    !json_object_object_get_ex(o, "cases", &cases) ||
+	    !json_object_is_type(cases, json_type_array))
+		return false;
+	run->mode = mode;
+	if (json_object_object_get_ex(o, "guest", &value))
+		run->guest = json_object_get(value);
+	if (json_object_object_get_ex(o, "host", &value))
+		run->host = json_object_get(value);
+
+	run->results = calloc(json_object_array_length(cases) + 1, sizeof(*run->results));
+	if (!run->results)
+		return false;
+	run->count = json_object_array_length(cases);
+	for (size_t i = 0; i < run->count; i++)
+		if (!read_result(json_object_array_get_idx(cases, i), &run->results[i]))
+			return false;
+	return true;
+}
+
+int bench_run_read(struct bench_run *run, const char *path)
+{
+	json_object *o;
+	int ret = 0;
+
+	*run = (struct bench_run){ 0 };
+	errno = 0;
+	o = json_object_from_file(path);
+	if (!o)
+		return errno == ENOENT || errno == EACCES ? -errno : -EPROTO;
+	if (!read_run(o, run)) {
+		bench_run_free(run);
+		ret = -EPROTO;
+	}
+	json_object_put(o);
+	return ret;
+}
