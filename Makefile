@@ -37,7 +37,7 @@ help:
 	@echo '  make uninstall         take it out again (as root)'
 	@echo
 	@echo '  make setup             install the packages all this needs (the others do it too)'
-	@echo '  make update            fetch newer point versions of the kernels'
+	@echo '  make update            fetch newer point versions of the kernels in the cache'
 	@echo '  make user              client library, benchmark and tests'
 	@echo '  make check             style: checkpatch, sparse, cppcheck, shellcheck, where installed'
 	@echo '  make clean             remove build/;  distclean: also the download cache'
@@ -88,8 +88,7 @@ uninstall:
 
 .PHONY: update
 update: setup
-	@set -e; for profile in $$(awk '!/^#/ && NF { print $$1 }' scripts/profiles.conf); do \
-		scripts/kernel --update $$profile; done
+	@scripts/kernel --update
 
 .PHONY: check
 check:
