@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * no_leak - whatever is done a thousand times leaves the kernel's memory as it was.
+ *
+ * Pins and charges are counted after every case of every test; what a backend allocates for
+ * itself is not. It is measured here: free memory and unreclaimable slab before and after
+ * many rounds, warmed up first. One object or page a round is far above the noise.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "side.h"
+
+#define IOVA 0x100000000ULL
+
+/* Kilobytes out of /proc/meminfo. */
+static long meminfo(const char *name)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	hf_require(f, "open meminfo");
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			kb = strtol(line + strlen(name) + 1, NULL, 10);
+	fclose(f);
+	hf_require(kb >= 0, "no %s in meminfo", name);
+	return kb;
+}
+
+struct level {
+	long free;
+	long slab;
+};
+
+static struct level measure(void)
+{
+	/* Deferred frees, and what sits in per-CPU lists: let it come out. */
+	t_sleep_ms(300);
+	return (struct level){ .free = meminfo("MemFree"), .slab = meminfo("SUnreclaim") };
+}
+
+struct job {
+	void (*once)(struct t *t, const struct job *j, unsigned int round);
+	unsigned int rounds;
+	const char *kind;
+	size_t pages;
+};
+
+static struct hf_mem mem;
+
+static void repeat(struct t *t)
+{
+	const struct job *j = t->arg;
+	/* A quarter of the smallest things that can leak: a page a round, an object a round. */
+	const long pages_kb = j->rounds * 4 / 4, slab_kb = j->rounds / 4;
+	struct level before, after;
+
+	if (j->kind && !t_alloc(&mem, j->kind, j->pages * T_PAGE, 0, HF_MEM_TOUCHED))
+		return;
+	for (unsigned int i = 0; i < j->rounds / 4; i++)
+		j->once(t, j, i);
+	before = measure();
+	for (unsigned int i = 0; i < j->rounds; i++)
+		j->once(t, j, i);
+	after = measure();
+	hf_ktap_diag("%u rounds: free %+ld KB, unreclaimable slab %+ld KB", j->rounds,
+		     after.free - before.free, after.slab - before.slab);
+	hf_expect(before.free - after.free < pages_kb, "lost %ld KB, may be %ld",
+		  before.free - after.free, pages_kb);
+	hf_expect(after.slab - before.slab < slab_kb, "slab grew by %ld KB, may by %ld",
+		  after.slab - before.slab, slab_kb);
+	if (j->kind)
+		hf_mem_free(&mem);
+}
+
+static void map_unmap(struct t *t, const struct job *j, unsigned int round)
+{
+	(void)j;
+	hf_map(t->c, IOVA + round % 7 * T_PAGE, mem.addr, mem.len, round & 1 ? HF_RW : HF_READ);
+	hf_unmap(t->c, IOVA + round % 7 * T_PAGE, mem.len);
+}
+
+static void failed_map(struct t *t, const struct job *j, unsigned int round)
+{
+	(void)j;
+	(void)round;
+	/* A reservation ends the memory. */
+	if (hf_try_map(t->c, IOVA, mem.addr, mem.len + T_PAGE, HF_RW) != -EFAULT)
+		hf_fail(0, "a map past the end of the memory");
+}
+
+static void many_and_all(struct t *t, const struct job *j, unsigned int round)
+{
+	(void)j;
+	(void)round;
+	for (unsigned int i = 0; i < 8; i++)
+		hf_map(t->c, IOVA + i * T_2M, mem.addr, mem.len, HF_RW);
+	hf_unmap_all(t->c);
+}
+
+static void open_close(struct t *t, const struct job *j, unsigned int round)
+{
+	struct hf_container c;
+	struct t_side s;
+
+	(void)t;
+	(void)j;
+	hf_must(hf_container_open(&c));
+	t_side_attach(&s, 0, &c);
+	hf_must(hf_container_set_type(&c, VFIO_TYPE1v2_IOMMU));
+	if (round & 1)
+		hf_map(&c, IOVA, mem.addr, mem.len, HF_RW);
+	t_side_close(&s);
+	hf_container_close(&c);
+}
+
+static void join_leave(struct t *t, const struct job *j, unsigned int round)
+{
+	struct t_side s;
+
+	(void)j;
+	(void)round;
+	t_side_attach(&s, 1, t->c);
+	t_side_close(&s);
+}
+
+static void info(struct t *t, const struct job *j, unsigned int round)
+{
+	struct {
+		struct vfio_iommu_type1_info i;
+		char rest[256];
+	} q = { .i = { .argsz = round % sizeof(q) } };
+
+	(void)j;
+	hf_container_ioctl(t->c, VFIO_IOMMU_GET_INFO, &q);
+}
+
+#define J(f, n, k, p) &(const struct job){ f, n, k, p }
+
+static const struct t_case cases[] = {
+	{ "map and unmap: one page", repeat, T_RIG, J(map_unmap, 4000, "anon4k", 1) },
+	{ "map and unmap: 700 scattered pages", repeat, T_RIG, J(map_unmap, 400, "frag4k", 700) },
+	{ "map and unmap: 4M of thp", repeat, T_RIG, J(map_unmap, 400, "thp", 1024) },
+	{ "maps that fail", repeat, T_RIG, J(failed_map, 400, "frag4k", 700) },
+	{ "unmap of everything", repeat, T_RIG, J(many_and_all, 400, "frag4k", 20) },
+	{ "open and close", repeat, 0, J(open_close, 400, "frag4k", 100) },
+	{ "a group joins and leaves", repeat, T_RIG, J(join_leave, 400, NULL, 0) },
+	{ "info", repeat, T_RIG, J(info, 4000, NULL, 0) },
+};
+
+int main(void)
+{
+	return T_RUN(cases);
+}

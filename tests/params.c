@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * params - the parameters stock has are there, with its modes and defaults, and work.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness.h"
+#include "module.h"
+
+#define IOVA 0x100000000ULL
+
+static const char *module_of(const struct t *t)
+{
+	return t->on == T_ON_STOCK ? T_MODULE_STOCK : T_MODULE_HOLDFAST;
+}
+
+static void expect_param(const char *module, const char *name, const char *value)
+{
+	char text[32] = "";
+
+	hf_expect_eq(t_module_param_mode(module, name), 0644, "%s: mode of %s", module, name);
+	hf_expect_eq(t_module_param(module, name, text, sizeof(text)), 0, "%s: read %s", module,
+		     name);
+	hf_expect(!strcmp(text, value), "%s: default of %s: got \"%s\", want \"%s\"", module, name,
+		  text, value);
+}
+
+static void of_stock(struct t *t)
+{
+	expect_param(module_of(t), "allow_unsafe_interrupts", "N");
+	expect_param(module_of(t), "disable_hugepages", "N");
+	expect_param(module_of(t), "dma_entry_limit", "65535");
+}
+
+static void own(struct t *t)
+{
+	(void)t;
+	expect_param(T_MODULE_HOLDFAST, "enabled", "Y");
+	expect_param(T_MODULE_HOLDFAST, "domain_per_group", "N");
+}
+
+static void small_pages(struct t *t)
+{
+	const char *kind = t->arg;
+	const size_t len = T_2M + 300 * T_PAGE;
+	struct hf_mem m;
+
+	if (!t_alloc(&m, kind, len, 0, HF_MEM_TOUCHED))
+		return;
+	hf_must(t_module_param_set(module_of(t), "disable_hugepages", "Y"));
+	hf_map(t->c, IOVA, m.addr, len, HF_RW);
+	t_dma_check(&t->port, IOVA, m.addr, len, HF_RW, "mapped in small pages");
+	/* The switch is turned while such a mapping lives. */
+	hf_must(t_module_param_set(module_of(t), "disable_hugepages", "N"));
+	hf_map(t->c, IOVA + T_1G, m.addr, len, HF_RW);
+	t_dma_check(&t->port, IOVA, m.addr, len, HF_RW, "still mapped in small pages");
+	t_dma_check(&t->port, IOVA + T_1G, m.addr, len, HF_RW, "mapped in large pages");
+	t_faults_begin("unmapped");
+	hf_unmap(t->c, IOVA, len);
+	t_dma_write_blocked(&t->port, IOVA + len - 8 * T_PAGE, (char *)m.addr + len - 8 * T_PAGE,
+			    8 * T_PAGE, "unmapped");
+	t_faults_end();
+	hf_unmap(t->c, IOVA + T_1G, len);
+	hf_mem_free(&m);
+}
+
+static const struct t_case cases[] = {
+	{ "stock's parameters", of_stock, 0, NULL },
+	{ "holdfast's own", own, T_HOLDFAST, NULL },
+	{ "disable_hugepages: THP", small_pages, T_DMA, "thp" },
+	{ "disable_hugepages: hugetlb", small_pages, T_DMA, "hugetlb2m" },
+	{ "disable_hugepages: 4K", small_pages, T_DMA, "anon4k" },
+};
+
+int main(void)
+{
+	return T_RUN(cases);
+}
