@@ -188,6 +188,21 @@ int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 	return ret;
 }
 
+/* Map @nents runs of @size bytes in all; 0, or -errno with nothing mapped. */
+static int hf_domain_map_sg(struct hf_domain *domain, dma_addr_t iova,
+			    struct scatterlist *sg, unsigned int nents,
+			    size_t size, int prot)
+{
+	ssize_t mapped;
+
+	mapped = hf_iommu_map_sg(domain->iommu, iova, sg, nents,
+				 prot | IOMMU_CACHE);
+	if (likely(mapped == size))
+		return 0;
+	hf_domain_scrub(domain, iova, size >> PAGE_SHIFT);
+	return mapped < 0 ? mapped : -ENOMEM;
+}
+
 /*
  * Bytes from @iova on that one call of the IOMMU driver unmaps, with entries
  * of one size.  Where the core gathers several into one flush, page tables
@@ -266,6 +281,40 @@ int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 undo:
 	list_for_each_entry_continue_reverse(domain, domains, link)
 		hf_domain_unmap(domain, iova, pages << PAGE_SHIFT);
+	return ret;
+}
+
+/**
+ * hf_domains_map_sg() - map physical runs into every domain
+ * @domains: the container's domains
+ * @iova: first IOVA, bytes; the runs follow each other from there
+ * @sg: the runs; such that continue each other become one
+ * @nents: how many
+ * @size: bytes in all
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ *
+ * For many small runs: the IOMMU driver flushes its caches once for all.
+ *
+ * Context: may sleep; domains_sem held.
+ * Return: 0, or -errno with nothing mapped anywhere.
+ */
+int hf_domains_map_sg(struct list_head *domains, dma_addr_t iova,
+		      struct scatterlist *sg, unsigned int nents, size_t size,
+		      int prot)
+{
+	struct hf_domain *domain;
+	int ret;
+
+	list_for_each_entry(domain, domains, link) {
+		ret = hf_domain_map_sg(domain, iova, sg, nents, size, prot);
+		if (ret)
+			goto undo;
+	}
+	return 0;
+
+undo:
+	list_for_each_entry_continue_reverse(domain, domains, link)
+		hf_domain_unmap(domain, iova, size);
 	return ret;
 }
 

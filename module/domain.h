@@ -12,6 +12,7 @@
 
 struct iommu_domain;
 struct iommu_group;
+struct scatterlist;
 
 /* No translation ever crosses a multiple of this many bytes of IOVA space. */
 #define HF_IOVA_BLOCK	BIT(30)
@@ -52,6 +53,9 @@ bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size);
 
 int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 		   unsigned long pfn, unsigned long pages, int prot);
+int hf_domains_map_sg(struct list_head *domains, dma_addr_t iova,
+		      struct scatterlist *sg, unsigned int nents, size_t size,
+		      int prot);
 bool hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size);
 u64 hf_domains_pgsizes(struct list_head *domains);
 

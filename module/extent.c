@@ -43,14 +43,6 @@ static u64 hf_slot_pack(const struct hf_extent *ext)
 	return slot | FIELD_PREP(HF_SLOT_PAGES, ext->pages - 1);
 }
 
-/* The longest extent of its path and order that one slot can hold, pages. */
-static unsigned long hf_slot_max(const struct hf_extent *ext)
-{
-	if (ext->path == HF_PATH_PAGES)
-		return (FIELD_MAX(HF_SLOT_PINS) + 1) << ext->order;
-	return FIELD_MAX(HF_SLOT_PAGES) + 1;
-}
-
 /**
  * hf_log_init() - make a log empty
  * @log: the log
@@ -61,6 +53,7 @@ void hf_log_init(struct hf_log *log)
 	log->pins = 0;
 	log->nr = 0;
 	log->tail = NULL;
+	log->next_pfn = HF_NO_PFN;
 	log->free = log->inl;
 	log->room = HF_LOG_INLINE;
 	log->first = NULL;
@@ -88,16 +81,24 @@ static int hf_log_grow(struct hf_log *log)
 }
 
 /*
- * Can the last extent grow by @ext?  A partial folio has one pin for the whole
- * extent and must stay alone.
+ * Grow the last extent by @ext, which continues it physically; false if it
+ * differs otherwise or the sum does not fit a slot.  A partial folio has one
+ * pin for the whole extent and must stay alone.
  */
-static bool hf_log_continues(const struct hf_extent *last,
-			     const struct hf_extent *ext)
+static bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
 {
-	return last->path == ext->path && last->order == ext->order &&
-	       last->pfn + last->pages == ext->pfn &&
-	       ext->path != HF_PATH_PART &&
-	       last->pages + ext->pages <= hf_slot_max(ext);
+	u64 max = ext->path == HF_PATH_PAGES ? FIELD_MAX(HF_SLOT_PINS) :
+					       FIELD_MAX(HF_SLOT_PAGES);
+	struct hf_extent last;
+
+	hf_slot_unpack(*log->tail, &last);
+	if (last.path != ext->path || last.order != ext->order ||
+	    ext->path == HF_PATH_PART ||
+	    (last.pages + ext->pages) >> ext->order > max)
+		return false;
+	last.pages += ext->pages;
+	*log->tail = hf_slot_pack(&last);
+	return true;
 }
 
 /**
@@ -114,29 +115,22 @@ static bool hf_log_continues(const struct hf_extent *last,
  */
 int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge)
 {
-	struct hf_extent last;
 	int ret;
 
-	if (unlikely(ext->pfn > FIELD_MAX(HF_SLOT_PFN)))
-		return -EFAULT;
-	if (merge && log->tail) {
-		hf_slot_unpack(*log->tail, &last);
-		if (hf_log_continues(&last, ext)) {
-			last.pages += ext->pages;
-			*log->tail = hf_slot_pack(&last);
-			goto count;
+	if (!merge || ext->pfn != log->next_pfn || !hf_log_merge(log, ext)) {
+		if (unlikely(ext->pfn > FIELD_MAX(HF_SLOT_PFN)))
+			return -EFAULT;
+		if (!log->room) {
+			ret = hf_log_grow(log);
+			if (ret)
+				return ret;
 		}
+		log->tail = log->free++;
+		log->room--;
+		log->nr++;
+		*log->tail = hf_slot_pack(ext);
 	}
-	if (!log->room) {
-		ret = hf_log_grow(log);
-		if (ret)
-			return ret;
-	}
-	log->tail = log->free++;
-	log->room--;
-	log->nr++;
-	*log->tail = hf_slot_pack(ext);
-count:
+	log->next_pfn = ext->pfn + ext->pages;
 	log->pages += ext->pages;
 	log->pins += hf_extent_pins(ext);
 	return 0;

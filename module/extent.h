@@ -69,6 +69,9 @@ struct hf_log_chunk {
 	u64 slot[HF_CHUNK_SLOTS];
 };
 
+/* No page has this PFN. */
+#define HF_NO_PFN	(~0UL)
+
 /* Extents kept in the mapping itself: most small mappings need no more. */
 #define HF_LOG_INLINE	4
 
@@ -78,6 +81,7 @@ struct hf_log_chunk {
  * @pins: pins in all extents
  * @nr: extents
  * @tail: the last extent's slot, NULL while empty
+ * @next_pfn: the PFN behind the last extent, HF_NO_PFN while empty
  * @free: the slot after it, if @room
  * @room: free slots from @free on
  * @first: first chunk, NULL while all extents fit @inl
@@ -89,6 +93,7 @@ struct hf_log {
 	unsigned long pins;
 	unsigned long nr;
 	u64 *tail;
+	unsigned long next_pfn;
 	u64 *free;
 	unsigned int room;
 	struct hf_log_chunk *first;

@@ -22,6 +22,7 @@
  * IOMMU page table is never read.  It needs no memory and cannot fail.
  */
 #include <linux/iommu.h>
+#include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -110,54 +111,140 @@ static unsigned long hf_pages_to_block(const struct hf_mapping *m,
 	       ((hf_iova_of(m, page) >> PAGE_SHIFT) & (HF_BLOCK_PAGES - 1));
 }
 
-/* Map the run at the end of the log that no domain has yet. */
-static int hf_mapping_map_run(struct hf_container *c, struct hf_mapping *m,
-			      unsigned long pfn)
+/* Runs that fit the stack, and those that fit a page. */
+#define HF_RUNS_SMALL	4
+#define HF_RUNS_MAX	(PAGE_SIZE / sizeof(struct scatterlist))
+
+/*
+ * A mapping under construction.  Pages of the log, in order: @m->mapped are in
+ * every domain; @queued are in @nr finished runs that wait in @sg; the rest is
+ * the open run, which begins with PFN @open and may still grow.
+ */
+struct hf_build {
+	struct hf_container *c;
+	struct hf_mapping *m;
+	struct hf_pin pin;
+	bool single;			/* map every page by itself */
+	unsigned long open;
+	unsigned long queued;
+	unsigned int nr;
+	unsigned int room;
+	struct scatterlist *sg;
+	struct scatterlist small[HF_RUNS_SMALL];
+};
+
+static int hf_build_map_run(struct hf_build *b, unsigned long pages)
 {
-	unsigned long pages = m->log.pages - m->mapped;
+	struct hf_mapping *m = b->m;
 	int ret;
 
-	if (!pages)
-		return 0;
-	ret = hf_domains_map(&c->domains, hf_iova_of(m, m->mapped), pfn, pages,
-			     m->prot);
+	ret = hf_domains_map(&b->c->domains, hf_iova_of(m, m->mapped), b->open,
+			     pages, m->prot);
 	if (!ret)
 		m->mapped += pages;
 	return ret;
 }
 
-/*
- * Take over what the walk has pinned: log it, and map each run that ends.
- * *run is the first PFN of the run that is still open at the end of the log.
- */
-static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
-			     struct hf_pin *pin, unsigned long *run,
-			     bool single)
+/* Map what is queued. */
+static int hf_build_flush(struct hf_build *b)
 {
+	struct hf_mapping *m = b->m;
+	int ret;
+
+	if (!b->nr)
+		return 0;
+	ret = hf_domains_map_sg(&b->c->domains, hf_iova_of(m, m->mapped),
+				b->sg, b->nr, b->queued << PAGE_SHIFT, m->prot);
+	if (ret)
+		return ret;
+	m->mapped += b->queued;
+	b->queued = 0;
+	b->nr = 0;
+	return 0;
+}
+
+/* The queue is full, or there is none: make a larger one if there is memory. */
+static int hf_build_make_room(struct hf_build *b)
+{
+	int ret = hf_build_flush(b);
+
+	if (ret)
+		return ret;
+	if (!b->sg) {
+		b->sg = b->small;
+		b->room = HF_RUNS_SMALL;
+	} else if (b->sg == b->small) {
+		struct scatterlist *sg = (struct scatterlist *)
+			__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+		if (sg) {
+			b->sg = sg;
+			b->room = HF_RUNS_MAX;
+		}
+	} else {
+		return 0;
+	}
+	sg_init_table(b->sg, b->room);
+	return 0;
+}
+
+/*
+ * The open run is finished.  It is queued for the next flush, or mapped at
+ * once if nothing is queued and nothing will be (@last), or if its border
+ * must not be lost (@single, and below a block boundary: what follows each
+ * other in the queue is mapped as one).
+ */
+static int hf_build_close_run(struct hf_build *b, bool last, bool block)
+{
+	unsigned long pages = b->m->log.pages - b->m->mapped - b->queued;
+	int ret;
+
+	if (!pages)
+		return 0;
+	if (b->single || (last && !b->nr))
+		return hf_build_map_run(b, pages);
+
+	if (b->nr == b->room) {
+		ret = hf_build_make_room(b);
+		if (ret)
+			return ret;
+	}
+	sg_set_page(&b->sg[b->nr++], pfn_to_page(b->open), pages << PAGE_SHIFT,
+		    0);
+	b->queued += pages;
+	return last || block ? hf_build_flush(b) : 0;
+}
+
+/*
+ * Take over what the walk has pinned: log it, and map or queue each run that
+ * ends.  Nothing is left in the queue: the caller drops domains_sem.
+ */
+static int hf_build_absorb(struct hf_build *b)
+{
+	struct hf_log *log = &b->m->log;
 	struct hf_extent ext;
 	int ret;
 
 	/* Without a domain the pages would be pinned for no device. */
-	if (list_empty(&c->domains))
+	if (list_empty(&b->c->domains))
 		return -EINVAL;
 
-	while (hf_pin_peek(pin, &ext)) {
-		unsigned long at = m->log.pages;
-		bool block = hf_at_block(m, at);
+	while (hf_pin_peek(&b->pin, &ext)) {
+		bool block = hf_at_block(b->m, log->pages);
 
-		if (single || block || at == m->mapped ||
-		    *run + (at - m->mapped) != ext.pfn) {
-			ret = hf_mapping_map_run(c, m, *run);
+		if (block || b->single || ext.pfn != log->next_pfn) {
+			ret = hf_build_close_run(b, false, block);
 			if (ret)
 				return ret;
-			*run = ext.pfn;
+			b->open = ext.pfn;
 		}
-		ret = hf_log_append(&m->log, &ext, !block);
+		ret = hf_log_append(log, &ext, !block);
 		if (ret)
 			return ret;
-		hf_pin_consume(pin, &ext);
+		hf_pin_consume(&b->pin, &ext);
 	}
-	return pin->left ? 0 : hf_mapping_map_run(c, m, *run);
+	return b->pin.left ? hf_build_flush(b) :
+			     hf_build_close_run(b, true, false);
 }
 
 /**
@@ -174,9 +261,7 @@ static int hf_mapping_absorb(struct hf_container *c, struct hf_mapping *m,
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 {
 	unsigned long pages = m->size >> PAGE_SHIFT;
-	bool single = READ_ONCE(hf_disable_hugepages);
-	unsigned long run = 0;
-	struct hf_pin pin;
+	struct hf_build b;
 	int ret;
 
 	/* Beyond user space there is nothing to pin; do not charge for it. */
@@ -186,18 +271,27 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	if (ret)
 		return ret;
 
-	hf_pin_begin(&pin, m->vaddr, pages, m->prot & IOMMU_WRITE);
+	b.c = c;
+	b.m = m;
+	b.single = READ_ONCE(hf_disable_hugepages);
+	b.queued = 0;
+	b.nr = 0;
+	b.room = 0;
+	b.sg = NULL;
+	hf_pin_begin(&b.pin, m->vaddr, pages, m->prot & IOMMU_WRITE);
 	do {
-		ret = hf_pin_fill(&pin, single ? 1 :
+		ret = hf_pin_fill(&b.pin, b.single ? 1 :
 				  hf_pages_to_block(m, m->log.pages));
 		if (ret)
 			break;
 		down_read(&c->domains_sem);
-		ret = hf_mapping_absorb(c, m, &pin, &run, single);
+		ret = hf_build_absorb(&b);
 		up_read(&c->domains_sem);
 		cond_resched();
-	} while (!ret && pin.left);
-	hf_pin_end(&pin);
+	} while (!ret && b.pin.left);
+	hf_pin_end(&b.pin);
+	if (b.sg && b.sg != b.small)
+		free_page((unsigned long)b.sg);
 
 	atomic_long_add(m->log.pins, &c->pins);
 	if (ret) {

@@ -216,64 +216,6 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 	return pin->nr ? 0 : ret;
 }
 
-/*
- * Length of the run of contiguous pages that @page[0] begins, up to @end.  This
- * is all that happens to each small page between GUP and the IOMMU, hence the
- * strides of four.
- */
-static unsigned long hf_run_length(struct page **page, struct page **end)
-{
-	struct page **p = page;
-	struct page *want = *page;
-
-	for (; end - p >= 4; p += 4, want += 4)
-		if (p[0] != want || p[1] != want + 1 || p[2] != want + 2 ||
-		    p[3] != want + 3)
-			break;
-	for (; p < end && *p == want; p++, want++)
-		;
-	return p - page;
-}
-
-/**
- * hf_pin_peek() - the next contiguous run that is pinned and not consumed
- * @pin: the walk
- * @ext: out: the run
- *
- * Return: false when everything pinned is consumed.
- */
-bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
-{
-	struct page **page = pin->pages + pin->pos;
-
-	if (pin->pos == pin->nr)
-		return false;
-
-	ext->pfn = page_to_pfn(*page);
-	ext->path = HF_PATH_PAGES;
-	ext->order = 0;
-	if (pin->reach == 1) {
-		ext->pages = hf_run_length(page, pin->pages + pin->nr);
-		return true;
-	}
-	ext->pages = pin->reach;
-	if (is_power_of_2(pin->reach))
-		ext->order = ilog2(pin->reach);
-	else
-		ext->path = HF_PATH_PART;
-	return true;
-}
-
-/**
- * hf_pin_consume() - say that the log has the run that hf_pin_peek() showed
- * @pin: the walk
- * @ext: the run
- */
-void hf_pin_consume(struct hf_pin *pin, const struct hf_extent *ext)
-{
-	pin->pos += hf_extent_pins(ext);
-}
-
 /**
  * hf_pin_end() - end a walk, unpinning what was never consumed
  * @pin: the walk

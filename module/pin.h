@@ -6,6 +6,8 @@
 #ifndef HOLDFAST_PIN_H
 #define HOLDFAST_PIN_H
 
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 
 #include "extent.h"
@@ -48,10 +50,71 @@ struct hf_pin {
 void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 		  bool write);
 int hf_pin_fill(struct hf_pin *pin, unsigned long max);
-bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext);
-void hf_pin_consume(struct hf_pin *pin, const struct hf_extent *ext);
 void hf_pin_end(struct hf_pin *pin);
 
 void hf_unpin(const struct hf_extent *ext, bool dirty);
+
+/*
+ * Length of the run of contiguous pages that @page[0] begins, up to @end.  This
+ * is all that happens to each small page between GUP and the IOMMU, hence the
+ * strides of four.
+ */
+static inline unsigned long hf_run_length(struct page **page,
+					  struct page **end)
+{
+	struct page **p = page + 1;
+	struct page *want = *page + 1;
+
+	while (end - p >= 4 && p[0] == want && p[1] == want + 1 &&
+	       p[2] == want + 2 && p[3] == want + 3) {
+		p += 4;
+		want += 4;
+	}
+	while (p < end && *p == want) {
+		p++;
+		want++;
+	}
+	return p - page;
+}
+
+/**
+ * hf_pin_peek() - the next contiguous run that is pinned and not consumed
+ * @pin: the walk
+ * @ext: out: the run
+ *
+ * Return: false when everything pinned is consumed.
+ */
+static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
+{
+	struct page **page = pin->pages + pin->pos;
+
+	if (pin->pos == pin->nr)
+		return false;
+
+	ext->pfn = page_to_pfn(*page);
+	ext->path = HF_PATH_PAGES;
+	ext->order = 0;
+	if (pin->reach == 1) {
+		ext->pages = hf_run_length(page, pin->pages + pin->nr);
+		return true;
+	}
+	ext->pages = pin->reach;
+	if (is_power_of_2(pin->reach))
+		ext->order = ilog2(pin->reach);
+	else
+		ext->path = HF_PATH_PART;
+	return true;
+}
+
+/**
+ * hf_pin_consume() - say that the log has the run that hf_pin_peek() showed
+ * @pin: the walk
+ * @ext: the run
+ */
+static inline void hf_pin_consume(struct hf_pin *pin,
+				  const struct hf_extent *ext)
+{
+	pin->pos += hf_extent_pins(ext);
+}
 
 #endif

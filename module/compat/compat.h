@@ -92,6 +92,28 @@ static inline int hf_iommu_map(struct iommu_domain *domain, dma_addr_t iova,
 }
 
 /**
+ * hf_iommu_map_sg() - map physical runs to consecutive IOVAs
+ * @domain: an IOMMU domain
+ * @iova: first IOVA, bytes
+ * @sg: the runs
+ * @nents: how many
+ * @prot: IOMMU_* bits
+ *
+ * Context: may sleep.
+ * Return: bytes mapped, or -errno as hf_iommu_map().
+ */
+static inline ssize_t hf_iommu_map_sg(struct iommu_domain *domain,
+				      dma_addr_t iova, struct scatterlist *sg,
+				      unsigned int nents, int prot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_map_sg(domain, iova, sg, nents, prot, GFP_KERNEL_ACCOUNT);
+#else
+	return iommu_map_sg(domain, iova, sg, nents, prot);
+#endif
+}
+
+/**
  * hf_pin_user_pages_remote() - pin pages of any mm, mmap lock held for reading
  * @mm: whose pages
  * @start: first address, bytes
