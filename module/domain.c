@@ -213,6 +213,8 @@ static size_t hf_uniform(dma_addr_t iova, size_t size)
 	static const size_t large[] = { SZ_1G, SZ_2M };
 	unsigned int i;
 
+	if (size < SZ_2M)
+		return size;
 	for (i = 0; i < ARRAY_SIZE(large); i++) {
 		size_t head = ALIGN(iova, large[i]) - iova;
 

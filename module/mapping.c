@@ -387,12 +387,19 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 	struct hf_log_iter behind;
 	struct hf_chunks ch;
 	struct hf_extent ext;
+	bool gone;
+
+	hf_log_begin(&behind, &m->log);
+	if (m->log.nr == 1 && m->log.pages <= HF_UNMAP_CHUNK) {
+		gone = hf_mapping_unmap_chunk(c, m, m->log.pages);
+		if (likely(gone) && hf_log_next(&behind, &ext))
+			hf_unpin(&ext, dirty);
+		goto done;
+	}
 
 	hf_chunks_begin(&ch, m);
-	hf_log_begin(&behind, &m->log);
 	while (hf_chunks_next(&ch)) {
-		bool gone = hf_mapping_unmap_chunk(c, m, ch.end);
-
+		gone = hf_mapping_unmap_chunk(c, m, ch.end);
 		while (unpinned < ch.end && hf_log_next(&behind, &ext)) {
 			if (likely(gone))
 				hf_unpin(&ext, dirty);
@@ -400,6 +407,7 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 			cond_resched();
 		}
 	}
+done:
 	atomic_long_sub(m->log.pins, &c->pins);
 	hf_log_free(&m->log);
 }
