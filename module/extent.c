@@ -31,18 +31,6 @@
 
 #include "extent.h"
 
-static u64 hf_slot_pack(const struct hf_extent *ext)
-{
-	u64 slot = FIELD_PREP(HF_SLOT_PFN, ext->pfn) |
-		   FIELD_PREP(HF_SLOT_PATH, ext->path);
-
-	if (ext->path == HF_PATH_PAGES)
-		return slot | FIELD_PREP(HF_SLOT_ORDER, ext->order) |
-		       FIELD_PREP(HF_SLOT_PINS,
-				  (ext->pages >> ext->order) - 1);
-	return slot | FIELD_PREP(HF_SLOT_PAGES, ext->pages - 1);
-}
-
 /**
  * hf_log_init() - make a log empty
  * @log: the log
@@ -60,7 +48,14 @@ void hf_log_init(struct hf_log *log)
 	log->last = NULL;
 }
 
-static int hf_log_grow(struct hf_log *log)
+/**
+ * hf_log_grow() - make room for more extents
+ * @log: the log, full
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int hf_log_grow(struct hf_log *log)
 {
 	struct hf_log_chunk *chunk;
 
@@ -80,12 +75,17 @@ static int hf_log_grow(struct hf_log *log)
 	return 0;
 }
 
-/*
- * Grow the last extent by @ext, which continues it physically; false if it
- * differs otherwise or the sum does not fit a slot.  A partial folio has one
- * pin for the whole extent and must stay alone.
+/**
+ * hf_log_merge() - grow the last extent, for hf_log_append()
+ * @log: the log
+ * @ext: an extent that continues the last one physically
+ *
+ * A partial folio has one pin for the whole extent and must stay alone.
+ *
+ * Return: false, with nothing done, if they differ otherwise or the sum does
+ * not fit a slot.
  */
-static bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
+bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
 {
 	u64 max = ext->path == HF_PATH_PAGES ? FIELD_MAX(HF_SLOT_PINS) :
 					       FIELD_MAX(HF_SLOT_PAGES);
@@ -99,41 +99,6 @@ static bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
 	last.pages += ext->pages;
 	*log->tail = hf_slot_pack(&last);
 	return true;
-}
-
-/**
- * hf_log_append() - record an extent
- * @log: the log
- * @ext: the extent: pages a multiple of 2^order
- *	(HF_PATH_PAGES), at most 65536 pins (HF_PATH_PAGES) or 2^21 pages (the
- *	other paths) long
- * @merge: may it grow the last extent, if it continues that physically?
- *
- * Context: may sleep.
- * Return: 0; -ENOMEM, or -EFAULT for a PFN that does not fit a slot, with
- * nothing of @ext recorded.
- */
-int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge)
-{
-	int ret;
-
-	if (!merge || ext->pfn != log->next_pfn || !hf_log_merge(log, ext)) {
-		if (unlikely(ext->pfn > FIELD_MAX(HF_SLOT_PFN)))
-			return -EFAULT;
-		if (!log->room) {
-			ret = hf_log_grow(log);
-			if (ret)
-				return ret;
-		}
-		log->tail = log->free++;
-		log->room--;
-		log->nr++;
-		*log->tail = hf_slot_pack(ext);
-	}
-	log->next_pfn = ext->pfn + ext->pages;
-	log->pages += ext->pages;
-	log->pins += hf_extent_pins(ext);
-	return 0;
 }
 
 /**

@@ -116,7 +116,8 @@ struct hf_log_iter {
 };
 
 void hf_log_init(struct hf_log *log);
-int hf_log_append(struct hf_log *log, const struct hf_extent *ext, bool merge);
+int hf_log_grow(struct hf_log *log);
+bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext);
 void hf_log_free(struct hf_log *log);
 
 /**
@@ -135,6 +136,61 @@ static inline void hf_slot_unpack(u64 slot, struct hf_extent *ext)
 		ext->order = 0;
 		ext->pages = FIELD_GET(HF_SLOT_PAGES, slot) + 1;
 	}
+}
+
+/**
+ * hf_slot_pack() - write an extent down
+ * @ext: the extent, such that it fits
+ *
+ * Return: its slot.
+ */
+static __always_inline u64 hf_slot_pack(const struct hf_extent *ext)
+{
+	u64 slot = FIELD_PREP(HF_SLOT_PFN, ext->pfn) |
+		   FIELD_PREP(HF_SLOT_PATH, ext->path);
+
+	if (likely(ext->path == HF_PATH_PAGES))
+		return slot | FIELD_PREP(HF_SLOT_ORDER, ext->order) |
+		       FIELD_PREP(HF_SLOT_PINS,
+				  (ext->pages >> ext->order) - 1);
+	return slot | FIELD_PREP(HF_SLOT_PAGES, ext->pages - 1);
+}
+
+/**
+ * hf_log_append() - record an extent
+ * @log: the log
+ * @ext: the extent: pages a multiple of 2^order
+ *	(HF_PATH_PAGES), at most 65536 pins (HF_PATH_PAGES) or 2^21 pages (the
+ *	other paths) long
+ * @merge: may it grow the last extent, if it continues that physically?
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOMEM, or -EFAULT for a PFN that does not fit a slot, with
+ * nothing of @ext recorded.
+ */
+static __always_inline int hf_log_append(struct hf_log *log,
+					 const struct hf_extent *ext,
+					 bool merge)
+{
+	int ret;
+
+	if (!merge || ext->pfn != log->next_pfn || !hf_log_merge(log, ext)) {
+		if (unlikely(ext->pfn > FIELD_MAX(HF_SLOT_PFN)))
+			return -EFAULT;
+		if (!log->room) {
+			ret = hf_log_grow(log);
+			if (ret)
+				return ret;
+		}
+		log->tail = log->free++;
+		log->room--;
+		log->nr++;
+		*log->tail = hf_slot_pack(ext);
+	}
+	log->next_pfn = ext->pfn + ext->pages;
+	log->pages += ext->pages;
+	log->pins += hf_extent_pins(ext);
+	return 0;
 }
 
 /**

@@ -194,7 +194,7 @@ static int hf_build_make_room(struct hf_build *b)
  * must not be lost (@single, and below a block boundary: what follows each
  * other in the queue is mapped as one).
  */
-static int hf_build_close_run(struct hf_build *b, bool last, bool block)
+static __always_inline int hf_build_close_run(struct hf_build *b, bool last, bool block)
 {
 	unsigned long pages = b->m->log.pages - b->m->mapped - b->queued;
 	int ret;
@@ -223,15 +223,16 @@ static int hf_build_absorb(struct hf_build *b)
 {
 	struct hf_log *log = &b->m->log;
 	struct hf_extent ext;
+	bool block;
 	int ret;
 
 	/* Without a domain the pages would be pinned for no device. */
 	if (list_empty(&b->c->domains))
 		return -EINVAL;
 
-	while (hf_pin_peek(&b->pin, &ext)) {
-		bool block = hf_at_block(b->m, log->pages);
-
+	/* hf_pin_fill() was asked for no more than up to the next block. */
+	block = hf_at_block(b->m, log->pages);
+	for (; hf_pin_peek(&b->pin, &ext); block = false) {
 		if (block || b->single || ext.pfn != log->next_pfn) {
 			ret = hf_build_close_run(b, false, block);
 			if (ret)

@@ -94,7 +94,7 @@ static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 	ext->pfn = page_to_pfn(*page);
 	ext->path = HF_PATH_PAGES;
 	ext->order = 0;
-	if (pin->reach == 1) {
+	if (likely(pin->reach == 1)) {
 		ext->pages = hf_run_length(page, pin->pages + pin->nr);
 		return true;
 	}
@@ -114,7 +114,7 @@ static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 static inline void hf_pin_consume(struct hf_pin *pin,
 				  const struct hf_extent *ext)
 {
-	pin->pos += hf_extent_pins(ext);
+	pin->pos += likely(pin->reach == 1) ? ext->pages : 1;
 }
 
 #endif
