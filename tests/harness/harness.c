@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -61,10 +62,32 @@ void t_faults_begin(const char *why)
 	t_log("holdfast-expect: dmar-fault %s", why);
 }
 
+/*
+ * Run for a moment on every CPU in turn: what was pending there has been handled then, however
+ * long the machine under this one let that CPU wait.
+ */
+static void visit_every_cpu(void)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (!sched_setaffinity(0, sizeof(one), &one))
+			t_sleep_ms(1);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 void t_faults_end(void)
 {
-	/* The fault interrupt may come a little after the transfer. */
+	/* The interrupt of the last fault may still be on its way. */
 	t_sleep_ms(20);
+	visit_every_cpu();
 	t_log("holdfast-expect: none");
 	faults_expected = false;
 }
