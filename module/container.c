@@ -231,7 +231,7 @@ static void hf_take_down(struct hf_container *c, struct list_head *list)
 	struct hf_mapping *m;
 
 	list_for_each_entry(m, list, link) {
-		trace_hf_unmap(c->id, m);
+		trace_hf_unmap(c->id, m, 0);
 		hf_mapping_depopulate(c, m);
 		hf_charge_move(&refund, &m->charge);
 	}
@@ -520,7 +520,7 @@ static bool hf_unmap_exact(struct hf_container *c, dma_addr_t first,
 	atomic_inc(&c->busy);
 	mutex_unlock(&c->lock);
 
-	trace_hf_unmap(c->id, m);
+	trace_hf_unmap(c->id, m, 0);
 	hf_mapping_depopulate(c, m);
 	hf_charge_refund(&m->charge);
 

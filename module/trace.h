@@ -15,11 +15,10 @@
 #include "mapping.h"
 
 /*
- * hf_map: a MAP_DMA that had reserved its range is through.  iova, vaddr, size
- * in bytes; runs: entries of the extent log; pins: page pins held (both 0 on
- * error); result: 0 or -errno.
+ * What happened to a mapping.  iova, vaddr, size in bytes; runs: entries of the
+ * extent log; pins: page pins held; result: 0 or -errno.
  */
-TRACE_EVENT(hf_map,
+DECLARE_EVENT_CLASS(hf_mapping_class,
 	TP_PROTO(unsigned long container, const struct hf_mapping *m, int result),
 	TP_ARGS(container, m, result),
 	TP_STRUCT__entry(
@@ -50,34 +49,21 @@ TRACE_EVENT(hf_map,
 );
 
 /*
- * hf_unmap: a mapping is about to be unmapped, unpinned and refunded, by
- * UNMAP_DMA or because its container ends.  Fields as in hf_map; an unmap
- * cannot fail, result is 0.
+ * A MAP_DMA that had reserved its range is through; runs and pins are 0 when
+ * it failed.
  */
-TRACE_EVENT(hf_unmap,
-	TP_PROTO(unsigned long container, const struct hf_mapping *m),
-	TP_ARGS(container, m),
-	TP_STRUCT__entry(
-		__field(u64, container)
-		__field(u64, iova)
-		__field(u64, vaddr)
-		__field(u64, size)
-		__field(u64, runs)
-		__field(u64, pins)
-		__field(int, result)
-	),
-	TP_fast_assign(
-		__entry->container = container;
-		__entry->iova = m->iova;
-		__entry->vaddr = m->vaddr;
-		__entry->size = m->size;
-		__entry->runs = m->log.nr;
-		__entry->pins = m->log.pins;
-		__entry->result = 0;
-	),
-	TP_printk("container=%llu iova=%#llx vaddr=%#llx size=%#llx runs=%llu pins=%llu result=%d",
-		  __entry->container, __entry->iova, __entry->vaddr,
-		  __entry->size, __entry->runs, __entry->pins, __entry->result)
+DEFINE_EVENT(hf_mapping_class, hf_map,
+	TP_PROTO(unsigned long container, const struct hf_mapping *m, int result),
+	TP_ARGS(container, m, result)
+);
+
+/*
+ * A mapping is about to be unmapped, unpinned and refunded, by UNMAP_DMA or
+ * because its container ends.  That cannot fail: result is 0.
+ */
+DEFINE_EVENT(hf_mapping_class, hf_unmap,
+	TP_PROTO(unsigned long container, const struct hf_mapping *m, int result),
+	TP_ARGS(container, m, result)
 );
 
 #endif
