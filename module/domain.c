@@ -146,7 +146,7 @@ struct hf_domain *hf_domain_join(struct list_head *domains,
  * nothing mapped when memory runs out half-way.  They are one stretch.  Ranges
  * without entries must not be unmapped: some drivers then clear a neighbour.
  */
-static void hf_domain_scrub(struct hf_domain *domain, dma_addr_t iova,
+static bool hf_domain_scrub(struct hf_domain *domain, dma_addr_t iova,
 			    unsigned long pages)
 {
 	dma_addr_t end = iova + (pages << PAGE_SHIFT);
@@ -161,8 +161,7 @@ static void hf_domain_scrub(struct hf_domain *domain, dma_addr_t iova,
 			break;
 		cond_resched();
 	}
-	if (stop > iova)
-		hf_domain_unmap(domain, iova, stop - iova);
+	return stop == iova || hf_domain_unmap(domain, iova, stop - iova);
 }
 
 /**
@@ -174,7 +173,8 @@ static void hf_domain_scrub(struct hf_domain *domain, dma_addr_t iova,
  * @prot: IOMMU_READ, IOMMU_WRITE
  *
  * Context: may sleep.
- * Return: 0, or -errno with nothing mapped.
+ * Return: 0; -errno with nothing mapped; or -ENOTRECOVERABLE when what was
+ * mapped before an error cannot be unmapped: the pages must stay pinned.
  */
 int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 		  unsigned long pages, int prot)
@@ -183,12 +183,12 @@ int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 
 	ret = hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
 			   pages << PAGE_SHIFT, prot | IOMMU_CACHE);
-	if (unlikely(ret))
-		hf_domain_scrub(domain, iova, pages);
+	if (unlikely(ret) && !hf_domain_scrub(domain, iova, pages))
+		return -ENOTRECOVERABLE;
 	return ret;
 }
 
-/* Map @nents runs of @size bytes in all; 0, or -errno with nothing mapped. */
+/* Map @nents runs of @size bytes in all; the rest as hf_domain_map(). */
 static int hf_domain_map_sg(struct hf_domain *domain, dma_addr_t iova,
 			    struct scatterlist *sg, unsigned int nents,
 			    size_t size, int prot)
@@ -199,7 +199,8 @@ static int hf_domain_map_sg(struct hf_domain *domain, dma_addr_t iova,
 				 prot | IOMMU_CACHE);
 	if (likely(mapped == size))
 		return 0;
-	hf_domain_scrub(domain, iova, size >> PAGE_SHIFT);
+	if (!hf_domain_scrub(domain, iova, size >> PAGE_SHIFT))
+		return -ENOTRECOVERABLE;
 	return mapped < 0 ? mapped : -ENOMEM;
 }
 
@@ -265,7 +266,8 @@ bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
  * @prot: IOMMU_READ, IOMMU_WRITE
  *
  * Context: may sleep; domains_sem held.
- * Return: 0, or -errno with nothing mapped anywhere.
+ * Return: 0, or -errno with nothing mapped anywhere, but for
+ * -ENOTRECOVERABLE: see hf_domain_map().
  */
 int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 		   unsigned long pfn, unsigned long pages, int prot)
@@ -282,7 +284,8 @@ int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 
 undo:
 	list_for_each_entry_continue_reverse(domain, domains, link)
-		hf_domain_unmap(domain, iova, pages << PAGE_SHIFT);
+		if (!hf_domain_unmap(domain, iova, pages << PAGE_SHIFT))
+			ret = -ENOTRECOVERABLE;
 	return ret;
 }
 
@@ -298,7 +301,8 @@ undo:
  * For many small runs: the IOMMU driver flushes its caches once for all.
  *
  * Context: may sleep; domains_sem held.
- * Return: 0, or -errno with nothing mapped anywhere.
+ * Return: 0, or -errno with nothing mapped anywhere, but for
+ * -ENOTRECOVERABLE: see hf_domain_map().
  */
 int hf_domains_map_sg(struct list_head *domains, dma_addr_t iova,
 		      struct scatterlist *sg, unsigned int nents, size_t size,
@@ -316,7 +320,8 @@ int hf_domains_map_sg(struct list_head *domains, dma_addr_t iova,
 
 undo:
 	list_for_each_entry_continue_reverse(domain, domains, link)
-		hf_domain_unmap(domain, iova, size);
+		if (!hf_domain_unmap(domain, iova, size))
+			ret = -ENOTRECOVERABLE;
 	return ret;
 }
 

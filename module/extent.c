@@ -28,6 +28,7 @@
 #include <linux/bitfield.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 
 #include "extent.h"
 
@@ -94,7 +95,7 @@ bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
 	hf_slot_unpack(*log->tail, &last);
 	if (last.path != ext->path || last.order != ext->order ||
 	    ext->path == HF_PATH_PART ||
-	    (last.pages + ext->pages) >> ext->order > max)
+	    ((last.pages + ext->pages) >> ext->order) - 1 > max)
 		return false;
 	last.pages += ext->pages;
 	*log->tail = hf_slot_pack(&last);
@@ -116,6 +117,7 @@ void hf_log_free(struct hf_log *log)
 
 		free_page((unsigned long)chunk);
 		chunk = next;
+		cond_resched();
 	}
 	hf_log_init(log);
 }

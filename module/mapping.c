@@ -69,6 +69,7 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 	m->size = size;
 	m->prot = prot;
 	m->state = HF_MAPPING_NEW;
+	m->stuck = false;
 	m->charge.mm = NULL;
 	m->charge.pages = 0;
 	m->mapped = 0;
@@ -140,7 +141,9 @@ static int hf_build_map_run(struct hf_build *b, unsigned long pages)
 
 	ret = hf_domains_map(&b->c->domains, hf_iova_of(m, m->mapped), b->open,
 			     pages, m->prot);
-	if (!ret)
+	if (ret)
+		m->stuck = ret == -ENOTRECOVERABLE;
+	else
 		m->mapped += pages;
 	return ret;
 }
@@ -155,8 +158,10 @@ static int hf_build_flush(struct hf_build *b)
 		return 0;
 	ret = hf_domains_map_sg(&b->c->domains, hf_iova_of(m, m->mapped),
 				b->sg, b->nr, b->queued << PAGE_SHIFT, m->prot);
-	if (ret)
+	if (ret) {
+		m->stuck = ret == -ENOTRECOVERABLE;
 		return ret;
+	}
 	m->mapped += b->queued;
 	b->queued = 0;
 	b->nr = 0;
@@ -257,7 +262,7 @@ static int hf_build_absorb(struct hf_build *b)
  * Return: 0; -ENOMEM over RLIMIT_MEMLOCK or without memory; -EFAULT for an
  * address that cannot be pinned as asked; -EINTR when killed; -EINVAL when the
  * container lost its last domain; or what the IOMMU driver answered.  On error
- * @m holds nothing.
+ * @m holds nothing; of -ENOTRECOVERABLE see hf_domain_map().
  */
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 {
@@ -355,12 +360,12 @@ static bool hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
 				   unsigned long end)
 {
 	unsigned long to = min(end, m->mapped);
-	bool gone = true;
+	bool gone = !m->stuck;
 
 	down_read(&c->domains_sem);
 	if (to > m->gone) {
-		gone = hf_domains_unmap(&c->domains, hf_iova_of(m, m->gone),
-					(to - m->gone) << PAGE_SHIFT);
+		gone &= hf_domains_unmap(&c->domains, hf_iova_of(m, m->gone),
+					 (to - m->gone) << PAGE_SHIFT);
 		m->gone = to;
 	}
 	if (end == m->log.pages) {
@@ -424,13 +429,34 @@ static void hf_mapping_unmap_from(const struct hf_mapping *m,
 	while (at < end && hf_chunks_next(&ch)) {
 		unsigned long to = min(ch.end, end);
 
+		cond_resched();
 		if (to <= at)
 			continue;
 		hf_domain_unmap(domain, hf_iova_of(m, at),
 				(to - at) << PAGE_SHIFT);
 		at = to;
+	}
+}
+
+/* Map pages [at, end) of the log, one run that ends before @pfn, or nothing. */
+static int hf_replay_run(const struct hf_mapping *m, struct hf_domain *domain,
+			 unsigned long *at, unsigned long end,
+			 unsigned long pfn)
+{
+	bool single = READ_ONCE(hf_disable_hugepages);
+	int ret;
+
+	while (*at < end) {
+		unsigned long pages = single ? 1 : end - *at;
+
+		ret = hf_domain_map(domain, hf_iova_of(m, *at),
+				    pfn - (end - *at), pages, m->prot);
+		if (ret)
+			return ret;
+		*at += pages;
 		cond_resched();
 	}
+	return 0;
 }
 
 /**
@@ -443,7 +469,7 @@ static void hf_mapping_unmap_from(const struct hf_mapping *m,
  */
 int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain)
 {
-	unsigned long at = 0, start = 0, pfn = 0;
+	unsigned long at = 0, start = m->gone, pfn = 0;
 	struct hf_log_iter it;
 	struct hf_extent ext;
 	int ret;
@@ -453,32 +479,18 @@ int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain)
 	while (at < m->mapped && hf_log_next(&it, &ext)) {
 		unsigned long pages = min(ext.pages, m->mapped - at);
 
-		if (at + pages <= m->gone) {
-			at += pages;
-			start = at;
-			continue;
-		}
-		if (at < m->gone) {
-			start = m->gone;
-		} else if (at > start &&
-			   (ext.pfn != pfn || hf_at_block(m, at))) {
-			ret = hf_domain_map(domain, hf_iova_of(m, start),
-					    pfn - (at - start), at - start,
-					    m->prot);
+		if (at > start && (ext.pfn != pfn || hf_at_block(m, at))) {
+			ret = hf_replay_run(m, domain, &start, at, pfn);
 			if (ret)
 				goto undo;
-			start = at;
-			cond_resched();
 		}
 		at += pages;
 		pfn = ext.pfn + pages;
+		cond_resched();
 	}
-	if (at > start) {
-		ret = hf_domain_map(domain, hf_iova_of(m, start),
-				    pfn - (at - start), at - start, m->prot);
-		if (ret)
-			goto undo;
-	}
+	ret = hf_replay_run(m, domain, &start, at, pfn);
+	if (ret)
+		goto undo;
 	return 0;
 
 undo:

@@ -37,6 +37,8 @@ enum hf_mapping_state {
  * @vaddr: first user address, bytes, in the mapper's mm at map time
  * @prot: IOMMU_READ, IOMMU_WRITE
  * @state: enum hf_mapping_state
+ * @stuck: an IOMMU driver failed to take back what it had mapped before an
+ *	error: nothing is unpinned
  * @charge: what was paid for it
  * @mapped: pages from the start of @log that were mapped into every domain
  * @gone: pages from the start of @log that were unmapped again
@@ -50,6 +52,7 @@ struct hf_mapping {
 	unsigned long vaddr;
 	int prot;
 	enum hf_mapping_state state;
+	bool stuck;
 	struct hf_charge charge;
 	unsigned long mapped;
 	unsigned long gone;

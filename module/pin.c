@@ -136,18 +136,23 @@ unlock:
  */
 static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 {
+	bool fast = HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE);
 	struct page **pages = pin->pages + pin->nr;
 	long ret = -EFAULT;
 
-	if (!absent && (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE)))
+	/*
+	 * What one way refuses the other may do.  The mmap lock's way does not
+	 * look at the caller's protection keys, which mean nothing to a device;
+	 * GUP-fast's own slow path can wait for a userfaultfd handler.
+	 */
+	if (fast && !absent)
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
 					  pages);
-	/*
-	 * What GUP-fast refuses may be for the caller's protection keys, which
-	 * mean nothing to a device: the slow path does not look at them.
-	 */
 	if (ret == -EFAULT)
 		ret = hf_pin_slow(pin, nr, pages);
+	if (ret == -EFAULT && fast && absent)
+		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
+					  pages);
 	if (ret <= 0)
 		return ret ? ret : -EFAULT;
 
