@@ -13,6 +13,7 @@
  * the very last byte of the address space, in which older kernels' stock finds no mapping.
  */
 #include <errno.h>
+#include <holdfast/info.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,7 +25,8 @@
 
 #define IOVA 0x400000000ULL
 #define BUSY 0x500000000ULL
-#define FAR 0x600000000ULL
+#define FAR 0x20000000000ULL /* a terabyte from here is free of reserved regions */
+#define WIDTH 48 /* bits of an IOVA, on IOMMUs that do not have all 64 */
 #define PAGES 32UL
 #define ARGSZ sizeof(struct vfio_iommu_type1_dma_map)
 #define UARGSZ sizeof(struct vfio_iommu_type1_dma_unmap)
@@ -140,9 +142,9 @@ static const struct row rows[] = {
 	{ "misaligned vaddr", ARGSZ, HF_RW, ODD, IOVA, T_PAGE, -EINVAL },
 	{ "IOVA wraps", ARGSZ, HF_RW, GOOD, ~0ULL & ~(T_PAGE - 1), 2 * T_PAGE, -WRAP },
 	{ "vaddr wraps", ARGSZ, HF_RW, TOP, IOVA, 2 * T_PAGE, -WRAP },
-	{ "IOVA above the IOMMU's width", ARGSZ, HF_RW, GOOD, 1ULL << 48, T_PAGE, -EINVAL },
+	{ "IOVA above the IOMMU's width", ARGSZ, HF_RW, GOOD, 1ULL << WIDTH, T_PAGE, -EINVAL },
 	{ "the last IOVA page", ARGSZ, HF_RW, GOOD, ~0ULL & ~(T_PAGE - 1), T_PAGE, -EINVAL },
-	{ "end above the IOMMU's width", ARGSZ, HF_RW, GOOD, (1ULL << 48) - T_PAGE, 2 * T_PAGE,
+	{ "end above the IOMMU's width", ARGSZ, HF_RW, GOOD, (1ULL << WIDTH) - T_PAGE, 2 * T_PAGE,
 	  -EINVAL },
 	{ "interrupt window", ARGSZ, HF_RW, GOOD, 0xfee00000, T_PAGE, -EINVAL },
 	{ "last page of the interrupt window", ARGSZ, HF_RW, GOOD, 0xfeeff000, T_PAGE, -EINVAL },
@@ -174,17 +176,30 @@ static const struct row rows[] = {
 	{ "1T of which little is there", ARGSZ, HF_RW, GOOD, FAR, 1ULL << 40, -EFAULT },
 };
 
+/* Rows about the IOMMU's width say nothing where it has every bit. */
+static bool about_width(const struct row *r)
+{
+	return r->iova + r->size > 1ULL << WIDTH || (r->size && r->iova + r->size == 0);
+}
+
 static void map_table(struct t *t)
 {
 	struct hf_proc_snapshot before;
+	struct hf_iommu_info info;
+	bool wide;
 
 	make_places();
+	hf_must(hf_container_info(t->c, &info));
+	wide = !info.nr_ranges || info.ranges[info.nr_ranges - 1].last >> WIDTH;
 	hf_map(t->c, BUSY, (void *)places[GOOD], PAGES * T_PAGE, HF_RW);
 	hf_must(hf_proc_snapshot(&before));
 	for (size_t i = 0; i < T_ARRAY_SIZE(rows); i++) {
 		const struct row *r = &rows[i];
-		int ret = raw_map(t, r->argsz, r->flags, places[r->from], r->iova, r->size);
+		int ret;
 
+		if (wide && r->want != -WRAP && about_width(r))
+			continue;
+		ret = raw_map(t, r->argsz, r->flags, places[r->from], r->iova, r->size);
 		if (r->want == -WRAP)
 			hf_expect(ret == -EINVAL || ret == -EOVERFLOW, "%s: got %d", r->name, ret);
 		else
