@@ -28,6 +28,7 @@
  * returns, whatever such a call still pins.
  */
 #include <linux/iommu.h>
+#include <linux/lockdep.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -60,6 +61,7 @@ struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova)
 	struct rb_node *node = c->mappings.rb_node;
 	struct hf_mapping *found = NULL;
 
+	lockdep_assert_held(&c->lock);
 	while (node) {
 		struct hf_mapping *m = rb_entry(node, struct hf_mapping, node);
 
@@ -83,8 +85,10 @@ struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova)
  */
 struct hf_mapping *hf_container_first(struct hf_container *c)
 {
-	struct rb_node *node = rb_first(&c->mappings);
+	struct rb_node *node;
 
+	lockdep_assert_held(&c->lock);
+	node = rb_first(&c->mappings);
 	return node ? rb_entry(node, struct hf_mapping, node) : NULL;
 }
 
@@ -143,6 +147,7 @@ static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 static void hf_claim(struct hf_container *c, struct hf_mapping *m,
 		     struct list_head *list)
 {
+	lockdep_assert_held(&c->lock);
 	m->state = HF_MAPPING_DYING;
 	list_add_tail(&m->link, list);
 	atomic_inc(&c->busy);

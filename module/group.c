@@ -14,6 +14,7 @@
  * group joins or leaves one.  See container.c.
  */
 #include <linux/iommu.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -46,6 +47,7 @@ static struct hf_group *hf_find_group(struct hf_container *c,
 	struct hf_domain *d;
 	struct hf_group *group;
 
+	lockdep_assert_held(&c->lock);
 	list_for_each_entry(d, &c->domains, link)
 		list_for_each_entry(group, &d->groups, link)
 			if (group->group == iommu_group) {
@@ -102,6 +104,7 @@ static void hf_remove_domain(struct hf_container *c, struct hf_domain *domain)
 
 static void hf_set_windows(struct hf_container *c, struct hf_windows *windows)
 {
+	lockdep_assert_held(&c->lock);
 	kfree(c->windows);
 	c->windows = windows;
 	WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));

@@ -22,6 +22,7 @@
  * IOMMU page table is never read.  It needs no memory and cannot fail.
  */
 #include <linux/iommu.h>
+#include <linux/lockdep.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -196,10 +197,11 @@ static int hf_build_make_room(struct hf_build *b)
 /*
  * The open run is finished.  It is queued for the next flush, or mapped at
  * once if nothing is queued and nothing will be (@last), or if its border
- * must not be lost (@single, and below a block boundary: what follows each
- * other in the queue is mapped as one).
+ * must not be lost: with @single, or at a block boundary (@block), since runs
+ * that continue each other in the queue are mapped as one.
  */
-static __always_inline int hf_build_close_run(struct hf_build *b, bool last, bool block)
+static __always_inline int hf_build_close_run(struct hf_build *b, bool last,
+					      bool block)
 {
 	unsigned long pages = b->m->log.pages - b->m->mapped - b->queued;
 	int ret;
@@ -231,6 +233,7 @@ static int hf_build_absorb(struct hf_build *b)
 	bool block;
 	int ret;
 
+	lockdep_assert_held_read(&b->c->domains_sem);
 	/* Without a domain the pages would be pinned for no device. */
 	if (list_empty(&b->c->domains))
 		return -EINVAL;
