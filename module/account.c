@@ -69,15 +69,18 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages)
 void hf_charge_refund(struct hf_charge *charge)
 {
 	struct mm_struct *mm = charge->mm;
+	bool own = mm == current->mm;
 
 	if (!mm)
 		return;
 
-	if (charge->pages && mmget_not_zero(mm)) {
+	/* The mm we run in has a user: us. */
+	if (charge->pages && (own || mmget_not_zero(mm))) {
 		mmap_write_lock(mm);
 		__account_locked_vm(mm, charge->pages, false, current, true);
 		mmap_write_unlock(mm);
-		mmput(mm);
+		if (!own)
+			mmput(mm);
 	}
 	mmdrop(mm);
 	charge->mm = NULL;

@@ -27,12 +27,12 @@
  * did and drops the last reference.  Devices are detached before release()
  * returns, whatever such a call still pins.
  */
+#include <linux/hashtable.h>
 #include <linux/iommu.h>
 #include <linux/lockdep.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
-#include <linux/xarray.h>
 
 #include "compat.h"
 #include "container.h"
@@ -43,8 +43,12 @@
 #include "trace.h"
 #include "window.h"
 
-/* By number.  Numbers are never used twice, so an old one finds nothing. */
-static DEFINE_XARRAY(hf_containers);
+/*
+ * By number; changed under hf_containers_lock, read under RCU.  Numbers are
+ * never used twice, so an old one finds nothing.
+ */
+DEFINE_HASHTABLE(hf_containers, HF_CONTAINERS_BITS);
+static DEFINE_SPINLOCK(hf_containers_lock);
 static atomic_long_t hf_last_id = ATOMIC_LONG_INIT(0);
 static atomic_t hf_nr_containers = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(hf_no_containers);
@@ -128,10 +132,14 @@ static bool hf_is_live(const struct hf_mapping *m)
 }
 
 /* @nr mappings are no longer somebody's: they are live, or erased. */
-static void hf_settle(struct hf_container *c, int nr)
+static __always_inline void hf_settle(struct hf_container *c, int nr)
 {
-	atomic_sub_return_release(nr, &c->busy);
-	if (wq_has_sleeper(&c->settled))
+	atomic_sub_return(nr, &c->busy);
+	/*
+	 * That was a full barrier.  Pairs with the one in prepare_to_wait():
+	 * the waiter sees the count, or is seen here.
+	 */
+	if (waitqueue_active(&c->settled))
 		wake_up_all(&c->settled);
 }
 
@@ -275,7 +283,6 @@ void hf_container_unmap_all(struct hf_container *c)
 struct hf_container *hf_container_create(bool v2)
 {
 	struct hf_container *c;
-	int ret;
 
 	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
@@ -293,44 +300,21 @@ struct hf_container *hf_container_create(bool v2)
 	atomic_long_set(&c->pins, 0);
 
 	c->id = atomic_long_inc_return(&hf_last_id);
-	ret = xa_err(xa_store(&hf_containers, c->id, c, GFP_KERNEL_ACCOUNT));
-	if (ret) {
-		kfree(c);
-		return ERR_PTR(ret);
-	}
 	atomic_inc(&hf_nr_containers);
+	spin_lock(&hf_containers_lock);
+	hash_add_rcu(hf_containers, &c->hash, c->id);
+	spin_unlock(&hf_containers_lock);
 	return c;
 }
 
 /**
- * hf_container_get() - find a container and take a reference
- * @id: its number
- *
- * Return: the container, or NULL if it was released.
- */
-struct hf_container *hf_container_get(unsigned long id)
-{
-	struct hf_container *c;
-
-	rcu_read_lock();
-	c = xa_load(&hf_containers, id);
-	if (c && !refcount_inc_not_zero(&c->refs))
-		c = NULL;
-	rcu_read_unlock();
-	return c;
-}
-
-/**
- * hf_container_put() - drop a reference
+ * hf_container_free() - end a container that nobody refers to any more
  * @c: the container
  *
  * Context: may sleep.
  */
-void hf_container_put(struct hf_container *c)
+void hf_container_free(struct hf_container *c)
 {
-	if (!refcount_dec_and_test(&c->refs))
-		return;
-
 	/* A map may have become live after release() had looked for such. */
 	hf_container_unmap_all(c);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&c->mappings));
@@ -351,7 +335,9 @@ void hf_container_put(struct hf_container *c)
  */
 void hf_container_release(struct hf_container *c)
 {
-	xa_erase(&hf_containers, c->id);
+	spin_lock(&hf_containers_lock);
+	hash_del_rcu(&c->hash);
+	spin_unlock(&hf_containers_lock);
 	hf_container_detach_all(c);
 	hf_container_unmap_all(c);
 	hf_container_put(c);
@@ -369,7 +355,6 @@ void hf_container_drain(void)
 	wait_event(hf_no_containers, !atomic_read(&hf_nr_containers));
 	/* And whoever dropped the last reference must be out of our code. */
 	synchronize_rcu_tasks();
-	xa_destroy(&hf_containers);
 }
 
 /* Check a map request against the container and put it into the tree. */
@@ -505,12 +490,20 @@ static int hf_report(struct hf_container *c, dma_addr_t first,
 	return ret;
 }
 
-/*
- * Most unmaps name one mapping just as it was mapped: spare them the lists.
- * Return: false, with nothing done, if this is not such a one.
+/**
+ * hf_container_unmap_exact() - unmap one mapping, just as it was mapped
+ * @c: the container
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ *
+ * What most unmaps are, without the lists of the others.
+ *
+ * Context: may sleep.
+ * Return: true as hf_container_unmap(); false, with nothing done, if the range
+ * is not one mapping at rest.
  */
-static bool hf_unmap_exact(struct hf_container *c, dma_addr_t first,
-			   dma_addr_t last)
+bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
+			      dma_addr_t last)
 {
 	struct hf_mapping *m;
 
@@ -539,36 +532,25 @@ static bool hf_unmap_exact(struct hf_container *c, dma_addr_t first,
 }
 
 /**
- * hf_container_unmap() - unmap a range
+ * hf_container_unmap_range() - the general case of hf_container_unmap()
  * @c: the container
  * @first: first IOVA, bytes
  * @last: last IOVA, bytes
- * @all: VFIO_DMA_UNMAP_FLAG_ALL: the range is everything
- * @dirty: where to report dirty pages, bit 0 for @first; or NULL
- * @unmapped: out: bytes of the mappings that are gone
- *
- * When this returns no device reaches the pages of the range's mappings and
- * nothing of them is pinned or charged.
+ * @all: as there
+ * @dirty: as there
+ * @unmapped: as there
  *
  * Context: may sleep.
- * Return: 0; -EINVAL for a v2 range that cuts a mapping, or for @dirty without
- * tracking or with another page size than the smallest; -EFAULT if @dirty
- * cannot be written: mappings from there on stay; -EINTR when killed while
- * another thread was still at work on a mapping of the range.
+ * Return: as there.
  */
-int hf_container_unmap(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, bool all,
-		       const struct vfio_bitmap *dirty, u64 *unmapped)
+int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
+			     dma_addr_t last, bool all,
+			     const struct vfio_bitmap *dirty, u64 *unmapped)
 {
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 	u64 size = 0;
 	int ret;
-
-	if (!dirty && hf_unmap_exact(c, first, last)) {
-		*unmapped = last - first + 1;
-		return 0;
-	}
 
 	ret = hf_container_lock_range(c, first, last);
 	if (ret)

@@ -7,6 +7,7 @@
 #define HOLDFAST_CONTAINER_H
 
 #include <linux/atomic.h>
+#include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -24,6 +25,7 @@ struct vfio_bitmap;
 /**
  * struct hf_container - mappings and the domains that translate them
  * @id: what the VFIO core holds in place of a pointer
+ * @hash: in the table of containers, by @id
  * @refs: one for the core until release, one for each call in flight
  * @rcu: frees it after the last lookup that may have seen it
  * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
@@ -44,6 +46,7 @@ struct vfio_bitmap;
  */
 struct hf_container {
 	unsigned long id;
+	struct hlist_node hash;
 	refcount_t refs;
 	struct rcu_head rcu;
 	bool v2;
@@ -81,8 +84,45 @@ static inline u64 hf_container_page(const struct hf_container *c)
 
 struct hf_container *hf_container_create(bool v2);
 void hf_container_release(struct hf_container *c);
-struct hf_container *hf_container_get(unsigned long id);
-void hf_container_put(struct hf_container *c);
+void hf_container_free(struct hf_container *c);
+
+#define HF_CONTAINERS_BITS	6
+extern struct hlist_head hf_containers[1 << HF_CONTAINERS_BITS];
+
+/**
+ * hf_container_get() - find a container and take a reference
+ * @id: its number
+ *
+ * Return: the container, or NULL if it was released.
+ */
+static inline struct hf_container *hf_container_get(unsigned long id)
+{
+	struct hf_container *c;
+
+	rcu_read_lock();
+	hash_for_each_possible_rcu(hf_containers, c, hash, id) {
+		if (c->id != id)
+			continue;
+		if (unlikely(!refcount_inc_not_zero(&c->refs)))
+			break;
+		rcu_read_unlock();
+		return c;
+	}
+	rcu_read_unlock();
+	return NULL;
+}
+
+/**
+ * hf_container_put() - drop a reference
+ * @c: the container
+ *
+ * Context: may sleep.
+ */
+static inline void hf_container_put(struct hf_container *c)
+{
+	if (refcount_dec_and_test(&c->refs))
+		hf_container_free(c);
+}
 
 int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 			    dma_addr_t last);
@@ -101,9 +141,42 @@ bool hf_container_coherent(struct hf_container *c);
 
 int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot);
-int hf_container_unmap(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, bool all,
-		       const struct vfio_bitmap *dirty, u64 *unmapped);
+bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
+			      dma_addr_t last);
+int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
+			     dma_addr_t last, bool all,
+			     const struct vfio_bitmap *dirty, u64 *unmapped);
+
+/**
+ * hf_container_unmap() - unmap a range
+ * @c: the container
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ * @all: VFIO_DMA_UNMAP_FLAG_ALL: the range is everything
+ * @dirty: where to report dirty pages, bit 0 for @first; or NULL
+ * @unmapped: out: bytes of the mappings that are gone
+ *
+ * When this returns no device reaches the pages of the range's mappings and
+ * nothing of them is pinned or charged.
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL for a v2 range that cuts a mapping, or for @dirty without
+ * tracking or with another page size than the smallest; -EFAULT if @dirty
+ * cannot be written: mappings from there on stay; -EINTR when killed while
+ * another thread was still at work on a mapping of the range.
+ */
+static inline int hf_container_unmap(struct hf_container *c, dma_addr_t first,
+				     dma_addr_t last, bool all,
+				     const struct vfio_bitmap *dirty,
+				     u64 *unmapped)
+{
+	if (!dirty && hf_container_unmap_exact(c, first, last)) {
+		*unmapped = last - first + 1;
+		return 0;
+	}
+	return hf_container_unmap_range(c, first, last, all, dirty, unmapped);
+}
+
 void hf_container_unmap_all(struct hf_container *c);
 
 void hf_container_drain(void);

@@ -228,33 +228,42 @@ static size_t hf_uniform(dma_addr_t iova, size_t size)
 	return size;
 }
 
+/* See hf_domain_unmap(). */
+static __always_inline bool hf_unmap(struct hf_domain *domain, dma_addr_t iova,
+				     size_t size)
+{
+	struct iommu_iotlb_gather gather __uninitialized;
+	size_t want, unmapped;
+
+	do {
+		want = HF_GATHERS_TABLES ? size : hf_uniform(iova, size);
+		iommu_iotlb_gather_init(&gather);
+		unmapped = iommu_unmap_fast(domain->iommu, iova, want, &gather);
+		iommu_iotlb_sync(domain->iommu, &gather);
+		if (unlikely(!unmapped || unmapped > size)) {
+			WARN_ONCE(1, "holdfast: the IOMMU driver unmapped %#zx bytes of %#zx at IOVA %pad\n",
+				  unmapped, want, &iova);
+			return false;
+		}
+		iova += unmapped;
+		size -= unmapped;
+	} while (size);
+	return true;
+}
+
 /**
  * hf_domain_unmap() - unmap a range from one domain and flush its IOTLB
  * @domain: the domain
  * @iova: first IOVA, bytes
- * @size: bytes; the range holds whole runs, or parts cut at HF_IOVA_BLOCK
+ * @size: bytes, not 0; the range holds whole runs, or parts cut at
+ *	HF_IOVA_BLOCK
  *
  * Return: true if all of it is gone; false when the IOMMU driver failed and
  * devices may still reach pages of the range.
  */
 bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
 {
-	while (size) {
-		size_t want = HF_GATHERS_TABLES ? size : hf_uniform(iova, size);
-		struct iommu_iotlb_gather gather;
-		size_t unmapped;
-
-		iommu_iotlb_gather_init(&gather);
-		unmapped = iommu_unmap_fast(domain->iommu, iova, want, &gather);
-		iommu_iotlb_sync(domain->iommu, &gather);
-		if (WARN_ONCE(!unmapped || unmapped > size,
-			      "holdfast: the IOMMU driver unmapped %#zx bytes of %#zx at IOVA %pad\n",
-			      unmapped, want, &iova))
-			return false;
-		iova += unmapped;
-		size -= unmapped;
-	}
-	return true;
+	return hf_unmap(domain, iova, size);
 }
 
 /**
@@ -329,7 +338,7 @@ undo:
  * hf_domains_unmap() - unmap a range from every domain, flushing each once
  * @domains: the container's domains
  * @iova: first IOVA, bytes
- * @size: bytes; see hf_domain_unmap()
+ * @size: bytes, not 0; see hf_domain_unmap()
  *
  * Context: domains_sem held.
  * Return: true if no device reaches the range's pages any more; see
@@ -341,7 +350,7 @@ bool hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size)
 	bool gone = true;
 
 	list_for_each_entry(domain, domains, link)
-		gone &= hf_domain_unmap(domain, iova, size);
+		gone &= hf_unmap(domain, iova, size);
 	return gone;
 }
 

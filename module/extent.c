@@ -17,6 +17,9 @@
  *	bits 56..60  order (HF_PATH_PAGES), else the upper bits of the length
  *	bits 61..63  path
  *
+ * What only appending needs is in the writer, not in the log: there may be tens
+ * of thousands of logs, and few of them grow.
+ *
  * The first HF_LOG_INLINE extents live in the mapping; the rest in a list of
  * single pages, so a log never needs a large or a movable allocation and is
  * charged to the caller's memory cgroup.
@@ -41,22 +44,17 @@ void hf_log_init(struct hf_log *log)
 	log->pages = 0;
 	log->pins = 0;
 	log->nr = 0;
-	log->tail = NULL;
-	log->next_pfn = HF_NO_PFN;
-	log->free = log->inl;
-	log->room = HF_LOG_INLINE;
 	log->first = NULL;
-	log->last = NULL;
 }
 
 /**
  * hf_log_grow() - make room for more extents
- * @log: the log, full
+ * @w: writer of a log that is full
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
  */
-int hf_log_grow(struct hf_log *log)
+int hf_log_grow(struct hf_log_writer *w)
 {
 	struct hf_log_chunk *chunk;
 
@@ -66,49 +64,21 @@ int hf_log_grow(struct hf_log *log)
 	if (!chunk)
 		return -ENOMEM;
 	chunk->next = NULL;
-	if (log->last)
-		log->last->next = chunk;
+	if (w->last)
+		w->last->next = chunk;
 	else
-		log->first = chunk;
-	log->last = chunk;
-	log->free = chunk->slot;
-	log->room = HF_CHUNK_SLOTS;
+		w->log->first = chunk;
+	w->last = chunk;
+	w->free = chunk->slot;
+	w->room = HF_CHUNK_SLOTS;
 	return 0;
 }
 
 /**
- * hf_log_merge() - grow the last extent, for hf_log_append()
- * @log: the log
- * @ext: an extent that continues the last one physically
- *
- * A partial folio has one pin for the whole extent and must stay alone.
- *
- * Return: false, with nothing done, if they differ otherwise or the sum does
- * not fit a slot.
+ * hf_log_free_chunks() - free what the log has allocated
+ * @log: the log; to be made empty by the caller
  */
-bool hf_log_merge(struct hf_log *log, const struct hf_extent *ext)
-{
-	u64 max = ext->path == HF_PATH_PAGES ? FIELD_MAX(HF_SLOT_PINS) :
-					       FIELD_MAX(HF_SLOT_PAGES);
-	struct hf_extent last;
-
-	hf_slot_unpack(*log->tail, &last);
-	if (last.path != ext->path || last.order != ext->order ||
-	    ext->path == HF_PATH_PART ||
-	    ((last.pages + ext->pages) >> ext->order) - 1 > max)
-		return false;
-	last.pages += ext->pages;
-	*log->tail = hf_slot_pack(&last);
-	return true;
-}
-
-/**
- * hf_log_free() - free what the log holds; the log itself stays allocated
- * @log: the log
- *
- * The pins must have been given back before.
- */
-void hf_log_free(struct hf_log *log)
+void hf_log_free_chunks(struct hf_log *log)
 {
 	struct hf_log_chunk *chunk = log->first;
 
@@ -119,5 +89,5 @@ void hf_log_free(struct hf_log *log)
 		chunk = next;
 		cond_resched();
 	}
-	hf_log_init(log);
+	log->first = NULL;
 }

@@ -14,14 +14,18 @@
  * of every single page just the same.  Writable is what makes this hold for
  * anonymous memory: an anonymous page that is mapped writable belongs to this
  * mm alone, and a pinned one stays so, because fork copies the pages of a
- * pinned folio for the child at once.  Read-only mappings would need a look at
- * each page's exclusive marker and at the VMA; they are pinned page by page.
+ * pinned folio for the child at once.  That the device will only read makes no
+ * difference.  Pages mapped read-only would need a look at each one's exclusive
+ * marker and at the VMA; they are pinned page by page.
+ *
+ * Huge pages that follow each other are looked at together, in one walk.
  *
  * The walk takes no lock.  Interrupts are off, which keeps page tables from
  * being freed under it, by the same contract GUP-fast relies on: the TLB
  * flush that comes before needs an answer from this CPU, or the tables are
  * freed by RCU.  An architecture without GUP-fast gets one page for one pin.
  */
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
@@ -33,19 +37,19 @@
 struct hf_entry {
 	enum { HF_AT_NONE, HF_AT_PTE, HF_AT_PMD, HF_AT_PUD } level;
 	pud_t pud;
-	pmd_t pmd;
+	pmd_t *pmdp;
 	pte_t *ptep;
 };
 
 /* Find what maps @vaddr; interrupts are off, and stay so while it is used. */
-static void hf_walk(struct mm_struct *mm, unsigned long vaddr,
-		    struct hf_entry *e)
+static __always_inline void hf_walk(struct mm_struct *mm, unsigned long vaddr,
+				    struct hf_entry *e)
 {
 	pgd_t *pgdp = pgd_offset(mm, vaddr);
 	pgd_t pgd = READ_ONCE(*pgdp);
 	p4d_t *p4dp, p4d;
 	pud_t *pudp;
-	pmd_t *pmdp;
+	pmd_t pmd;
 
 	e->level = HF_AT_NONE;
 	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
@@ -62,24 +66,49 @@ static void hf_walk(struct mm_struct *mm, unsigned long vaddr,
 		e->level = HF_AT_PUD;
 		return;
 	}
-	pmdp = pmd_offset_lockless(pudp, e->pud, vaddr);
-	e->pmd = READ_ONCE(*pmdp);
-	if (!pmd_present(e->pmd))
+	e->pmdp = pmd_offset_lockless(pudp, e->pud, vaddr);
+	pmd = READ_ONCE(*e->pmdp);
+	if (!pmd_present(pmd))
 		return;
-	if (pmd_leaf(e->pmd)) {
+	if (pmd_leaf(pmd)) {
 		e->level = HF_AT_PMD;
 		return;
 	}
-	if (unlikely(pmd_bad(e->pmd)))
+	if (unlikely(pmd_bad(pmd)))
 		return;
-	e->ptep = pte_offset_kernel(&e->pmd, vaddr);
+	e->ptep = pte_offset_kernel(&pmd, vaddr);
 	e->level = HF_AT_PTE;
+}
+
+/* Pages from @vaddr to the end of the huge page of 2^order pages there. */
+static unsigned long hf_to_border(unsigned long vaddr, unsigned int order)
+{
+	unsigned long pages = 1UL << order;
+
+	return pages - ((vaddr >> PAGE_SHIFT) & (pages - 1));
+}
+
+/* How many writable huge pages of PMD size seem to be at @pmdp, up to @max? */
+static unsigned int hf_guess_pmds(pmd_t *pmdp, unsigned int max)
+{
+	unsigned int n;
+
+	for (n = 0; n < max; n++) {
+		pmd_t pmd = READ_ONCE(pmdp[n]);
+
+		if (!pmd_present(pmd) || !pmd_leaf(pmd) || !pmd_write(pmd))
+			break;
+	}
+	return n;
 }
 
 /**
  * hf_leaf_guess() - a cheap look at what pinning will find
  * @mm: the current process's mm
  * @vaddr: bytes
+ * @pages: how far to look, pages
+ * @nr: in: most leaves wanted, at least 1; out: with HF_LEAF_LARGE the number
+ *	of leaves there from @vaddr on, 1 unless they are huge pages of PMD size
  *
  * Nothing is held, so the answer may be out of date at once: good for choosing
  * a path, never for trusting a pin.
@@ -87,11 +116,13 @@ static void hf_walk(struct mm_struct *mm, unsigned long vaddr,
  * Context: any; turns interrupts off for the length of a page-table walk.
  * Return: enum hf_leaf_hint.
  */
-enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr)
+enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
+				unsigned long pages, unsigned int *nr)
 {
 	enum hf_leaf_hint hint = HF_LEAF_ABSENT;
-	struct hf_entry e;
-	unsigned long flags;
+	unsigned long flags, pmds;
+	unsigned int found = 0;
+	struct hf_entry e __uninitialized;
 	pte_t pte;
 
 	local_irq_save(flags);
@@ -102,39 +133,41 @@ enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr)
 			hint = pfn_valid(pte_pfn(pte)) &&
 			       PageCompound(pfn_to_page(pte_pfn(pte))) ?
 			       HF_LEAF_LARGE : HF_LEAF_SMALL;
-	} else if (e.level != HF_AT_NONE) {
-		hint = HF_LEAF_LARGE;
+	} else if (e.level == HF_AT_PMD) {
+		/* Those that begin in the range, in this page table. */
+		pmds = (pages + pte_index(vaddr) + PTRS_PER_PTE - 1) /
+		       PTRS_PER_PTE;
+		found = hf_guess_pmds(e.pmdp, min3(pmds, (unsigned long)*nr,
+						   PTRS_PER_PMD -
+						   pmd_index(vaddr)));
+		hint = found ? HF_LEAF_LARGE : HF_LEAF_SMALL;
+	} else if (e.level == HF_AT_PUD) {
+		hint = pud_write(e.pud) ? HF_LEAF_LARGE : HF_LEAF_SMALL;
 	}
 	local_irq_restore(flags);
+	*nr = max(found, 1U);
 	return hint;
 }
 
-/*
- * A leaf of 2^order pages maps PFN @base; the page wanted is @pfn, at the same
- * offset as @vaddr.  Pages from there to the end of the leaf, if the folio
- * covers all of it (not every huge mapping has a folio that large).
- */
-static unsigned long hf_reach_huge(struct folio *folio, unsigned long vaddr,
-				   unsigned long pfn, unsigned long base,
-				   unsigned int order)
+/* Does the folio that @page's pin holds cover 2^order pages from PFN @base? */
+static bool hf_folio_covers(struct page *page, unsigned long base,
+			    unsigned int order)
 {
-	unsigned long pages = 1UL << order;
-	unsigned long offset = (vaddr >> PAGE_SHIFT) & (pages - 1);
+	struct folio *folio = page_folio(page);
 	unsigned long start = folio_pfn(folio);
 
-	if (base + offset != pfn || base < start ||
-	    base + pages > start + folio_nr_pages(folio))
-		return 1;
-	return pages - offset;
+	return base >= start &&
+	       base + (1UL << order) <= start + folio_nr_pages(folio);
 }
 
 /* Pages of the folio mapped one by one from @vaddr on, in this table. */
-static unsigned long hf_reach_ptes(struct folio *folio, unsigned long vaddr,
-				   unsigned long pfn, pte_t *ptep,
-				   unsigned long max)
+static unsigned long hf_reach_ptes(struct page *page, unsigned long vaddr,
+				   pte_t *ptep, unsigned long max)
 {
 	unsigned long table = PTRS_PER_PTE - pte_index(vaddr);
+	struct folio *folio = page_folio(page);
 	unsigned long end = folio_pfn(folio) + folio_nr_pages(folio);
+	unsigned long pfn = page_to_pfn(page);
 	unsigned long n;
 
 	max = min3(max, table, end - pfn);
@@ -152,7 +185,7 @@ static unsigned long hf_reach_ptes(struct folio *folio, unsigned long vaddr,
  * hf_leaf_reach() - pages that the pin of one page holds in place
  * @mm: the current process's mm
  * @vaddr: where @page was pinned, bytes, page aligned
- * @page: pinned with FOLL_WRITE | FOLL_LONGTERM
+ * @page: pinned with FOLL_LONGTERM
  * @max: pages wanted
  *
  * Context: any; turns interrupts off for the length of a page-table walk.
@@ -162,31 +195,38 @@ static unsigned long hf_reach_ptes(struct folio *folio, unsigned long vaddr,
 unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max)
 {
-	struct folio *folio = page_folio(page);
-	unsigned long pfn = page_to_pfn(page);
-	unsigned long flags, reach = 1;
-	struct hf_entry e;
+	unsigned long flags, base, reach = 1;
+	unsigned int order;
+	struct hf_entry e __uninitialized;
+	pmd_t pmd;
 
-	if (!folio_test_large(folio))
+	if (!PageCompound(page))
 		return 1;
 
 	local_irq_save(flags);
 	hf_walk(mm, vaddr, &e);
 	switch (e.level) {
 	case HF_AT_PUD:
-		if (pud_access_permitted(e.pud, true))
-			reach = hf_reach_huge(folio, vaddr, pfn,
-					      pud_pfn(e.pud),
-					      PUD_SHIFT - PAGE_SHIFT);
-		break;
+		if (!pud_access_permitted(e.pud, true))
+			break;
+		base = pud_pfn(e.pud);
+		order = PUD_SHIFT - PAGE_SHIFT;
+		goto huge;
 	case HF_AT_PMD:
-		if (pmd_access_permitted(e.pmd, true))
-			reach = hf_reach_huge(folio, vaddr, pfn,
-					      pmd_pfn(e.pmd),
-					      PMD_SHIFT - PAGE_SHIFT);
+		pmd = READ_ONCE(*e.pmdp);
+		if (!pmd_leaf(pmd) || !pmd_access_permitted(pmd, true))
+			break;
+		base = pmd_pfn(pmd);
+		order = PMD_SHIFT - PAGE_SHIFT;
+huge:
+		reach = hf_to_border(vaddr, order);
+		/* Not every huge mapping has a folio that large. */
+		if (base + (1UL << order) - reach != page_to_pfn(page) ||
+		    !hf_folio_covers(page, base, order))
+			reach = 1;
 		break;
 	case HF_AT_PTE:
-		reach = hf_reach_ptes(folio, vaddr, pfn, e.ptep, max);
+		reach = hf_reach_ptes(page, vaddr, e.ptep, max);
 		break;
 	default:
 		break;
@@ -195,9 +235,59 @@ unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 	return min(reach, max);
 }
 
+/**
+ * hf_leaf_prove() - the same for several huge pages of PMD size in a row
+ * @mm: the current process's mm
+ * @vaddr: first address, bytes, page aligned; all are in one page table
+ * @max: pages wanted, so many that each huge page has a part
+ * @page: in: one page of each, the first or the last of the part that is
+ *	wanted, pinned with FOLL_LONGTERM; out: the first
+ * @nr: huge pages
+ * @reach: out: pages wanted of each
+ *
+ * Context: any; turns interrupts off for the length of a page-table walk.
+ * Return: n <= @nr, huge pages that are proven, from the first on.  @page and
+ * @reach of the others are as they were.
+ */
+unsigned int hf_leaf_prove(struct mm_struct *mm, unsigned long vaddr,
+			   unsigned long max, struct page **page,
+			   unsigned int nr, unsigned int *reach)
+{
+	const unsigned int order = PMD_SHIFT - PAGE_SHIFT;
+	unsigned long flags, base, pfn, pages;
+	struct hf_entry e __uninitialized;
+	unsigned int i = 0;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	hf_walk(mm, vaddr, &e);
+	if (e.level != HF_AT_PMD)
+		nr = 0;
+	for (; i < nr; i++) {
+		pmd = READ_ONCE(e.pmdp[i]);
+		if (!pmd_access_permitted(pmd, true) || !pmd_leaf(pmd))
+			break;
+		base = pmd_pfn(pmd);
+		pages = hf_to_border(vaddr, order);
+		pfn = base + (1UL << order) - pages;
+		pages = min(pages, max);
+		if ((page_to_pfn(page[i]) != pfn &&
+		     page_to_pfn(page[i]) != pfn + pages - 1) ||
+		    !hf_folio_covers(page[i], base, order))
+			break;
+		page[i] = pfn_to_page(pfn);
+		reach[i] = pages;
+		vaddr += pages << PAGE_SHIFT;
+		max -= pages;
+	}
+	local_irq_restore(flags);
+	return i;
+}
+
 #else
 
-enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr)
+enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
+				unsigned long pages, unsigned int *nr)
 {
 	return HF_LEAF_SMALL;
 }
@@ -206,6 +296,13 @@ unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max)
 {
 	return 1;
+}
+
+unsigned int hf_leaf_prove(struct mm_struct *mm, unsigned long vaddr,
+			   unsigned long max, struct page **page,
+			   unsigned int nr, unsigned int *reach)
+{
+	return 0;
 }
 
 #endif

@@ -55,6 +55,11 @@ module_param_named(domain_per_group, hf_domain_per_group, bool, 0644);
 MODULE_PARM_DESC(domain_per_group,
 		 "Give every group an IOMMU domain of its own instead of sharing one (default 0)");
 
+unsigned int hf_fault_threads;
+module_param_named(fault_threads, hf_fault_threads, uint, 0644);
+MODULE_PARM_DESC(fault_threads,
+		 "Threads that fault in the absent memory of one large map, the caller included; all but the caller run outside its CPU cgroup (default 0: the caller alone)");
+
 /* What the core holds for a container, and back. */
 static void *hf_handle(const struct hf_container *c)
 {

@@ -34,8 +34,16 @@
 #include "params.h"
 #include "pin.h"
 
-/* Unmap and flush about this many pages before unpinning them: 64 MiB. */
-#define HF_UNMAP_CHUNK	16384UL
+/*
+ * Work that is unmapped and flushed before it is unpinned: what 64 MiB of small
+ * pages make, or a GiB of huge ones.  The extent that reaches it is part of it.
+ */
+#define HF_CHUNK_WORK	(16384UL + 1024)
+
+static unsigned long hf_work(unsigned long pins, unsigned long pages)
+{
+	return pins + pages / 16;
+}
 
 #define HF_BLOCK_PAGES	(HF_IOVA_BLOCK >> PAGE_SHIFT)
 
@@ -79,15 +87,6 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 }
 
 /**
- * hf_mapping_check() - say so if a mapping that is done with holds something
- * @m: the mapping
- */
-void hf_mapping_check(const struct hf_mapping *m)
-{
-	WARN_ON_ONCE(m->charge.mm || m->log.nr);
-}
-
-/**
  * hf_mapping_free() - free a mapping that holds nothing any more
  * @m: the mapping
  */
@@ -114,8 +113,11 @@ static unsigned long hf_pages_to_block(const struct hf_mapping *m,
 }
 
 /* Runs that fit the stack, and those that fit a page. */
-#define HF_RUNS_SMALL	4
+#define HF_RUNS_SMALL	16
 #define HF_RUNS_MAX	(PAGE_SIZE / sizeof(struct scatterlist))
+
+/* Pages from which on a run is a large one. */
+#define HF_RUN_LARGE	64
 
 /*
  * A mapping under construction.  Pages of the log, in order: @m->mapped are in
@@ -126,6 +128,7 @@ struct hf_build {
 	struct hf_container *c;
 	struct hf_mapping *m;
 	struct hf_pin pin;
+	struct hf_log_writer w;
 	bool single;			/* map every page by itself */
 	unsigned long open;
 	unsigned long queued;
@@ -169,9 +172,13 @@ static int hf_build_flush(struct hf_build *b)
 	return 0;
 }
 
-/* The queue is full, or there is none: make a larger one if there is memory. */
+/*
+ * The queue is full, or there is none yet.  Large runs gain little from waiting
+ * for each other; for small ones get a longer queue, if there is memory.
+ */
 static int hf_build_make_room(struct hf_build *b)
 {
+	bool small = b->queued < b->nr * HF_RUN_LARGE;
 	int ret = hf_build_flush(b);
 
 	if (ret)
@@ -179,7 +186,7 @@ static int hf_build_make_room(struct hf_build *b)
 	if (!b->sg) {
 		b->sg = b->small;
 		b->room = HF_RUNS_SMALL;
-	} else if (b->sg == b->small) {
+	} else if (small && b->sg == b->small) {
 		struct scatterlist *sg = (struct scatterlist *)
 			__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
@@ -187,10 +194,7 @@ static int hf_build_make_room(struct hf_build *b)
 			b->sg = sg;
 			b->room = HF_RUNS_MAX;
 		}
-	} else {
-		return 0;
 	}
-	sg_init_table(b->sg, b->room);
 	return 0;
 }
 
@@ -204,6 +208,7 @@ static __always_inline int hf_build_close_run(struct hf_build *b, bool last,
 					      bool block)
 {
 	unsigned long pages = b->m->log.pages - b->m->mapped - b->queued;
+	struct scatterlist *sg;
 	int ret;
 
 	if (!pages)
@@ -216,19 +221,59 @@ static __always_inline int hf_build_close_run(struct hf_build *b, bool last,
 		if (ret)
 			return ret;
 	}
-	sg_set_page(&b->sg[b->nr++], pfn_to_page(b->open), pages << PAGE_SHIFT,
-		    0);
+	sg = &b->sg[b->nr++];
+	*sg = (struct scatterlist){};
+	sg_set_page(sg, pfn_to_page(b->open), pages << PAGE_SHIFT, 0);
 	b->queued += pages;
 	return last || block ? hf_build_flush(b) : 0;
 }
 
 /*
+ * Take over pages, or huge pages (@order), that are runs by themselves, as many
+ * as the queue and the log have room for, the last one left open.  This is
+ * hf_build_absorb() for memory in which hardly two are neighbours, where its
+ * steps for each run count.
+ */
+static __always_inline void hf_build_absorb_scattered(struct hf_build *b,
+						      const unsigned int order)
+{
+	unsigned long open = b->m->log.pages - b->m->mapped - b->queued;
+	struct scatterlist *sg = b->sg + b->nr;
+	unsigned int at = b->pin.pos;
+	unsigned int end;
+
+	if (b->single || !open || at == b->pin.nr)
+		return;
+	/* Whether the last small page goes on is for the next batch to say. */
+	end = at + min3(b->room - b->nr, b->w.room,
+			b->pin.nr - at - (order ? 0 : 1));
+	for (; at < end; at++, sg++) {
+		struct page *page = b->pin.pages[at];
+		unsigned long pfn = page_to_pfn(page);
+
+		if (order ? b->pin.reach[at] != 1U << order :
+			    b->pin.pages[at + 1] == page + 1)
+			break;
+		if (pfn == b->w.next_pfn || unlikely(pfn > HF_SLOT_PFN))
+			break;
+		*sg = (struct scatterlist){};
+		sg_set_page(sg, pfn_to_page(b->open), open << PAGE_SHIFT, 0);
+		b->queued += open;
+		b->open = pfn;
+		open = 1UL << order;
+		hf_log_append_pin(&b->w, pfn, order);
+	}
+	b->nr += at - b->pin.pos;
+	b->pin.pos = at;
+}
+
+/*
  * Take over what the walk has pinned: log it, and map or queue each run that
- * ends.  Nothing is left in the queue: the caller drops domains_sem.
+ * ends.  What is queued, and the open run, may stay so while domains_sem is
+ * let go: they are in no domain, and the log says so.
  */
 static int hf_build_absorb(struct hf_build *b)
 {
-	struct hf_log *log = &b->m->log;
 	struct hf_extent ext;
 	bool block;
 	int ret;
@@ -239,21 +284,24 @@ static int hf_build_absorb(struct hf_build *b)
 		return -EINVAL;
 
 	/* hf_pin_fill() was asked for no more than up to the next block. */
-	block = hf_at_block(b->m, log->pages);
+	block = hf_at_block(b->m, b->m->log.pages);
 	for (; hf_pin_peek(&b->pin, &ext); block = false) {
-		if (block || b->single || ext.pfn != log->next_pfn) {
+		if (block || b->single || ext.pfn != b->w.next_pfn) {
 			ret = hf_build_close_run(b, false, block);
 			if (ret)
 				return ret;
 			b->open = ext.pfn;
 		}
-		ret = hf_log_append(log, &ext, !block);
+		ret = hf_log_append(&b->w, &ext, !block);
 		if (ret)
 			return ret;
 		hf_pin_consume(&b->pin, &ext);
+		if (b->pin.leaves)
+			hf_build_absorb_scattered(b, PMD_SHIFT - PAGE_SHIFT);
+		else if (ext.pages == 1)
+			hf_build_absorb_scattered(b, 0);
 	}
-	return b->pin.left ? hf_build_flush(b) :
-			     hf_build_close_run(b, true, false);
+	return b->pin.left ? 0 : hf_build_close_run(b, true, false);
 }
 
 /**
@@ -270,7 +318,7 @@ static int hf_build_absorb(struct hf_build *b)
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 {
 	unsigned long pages = m->size >> PAGE_SHIFT;
-	struct hf_build b;
+	struct hf_build b __uninitialized;	/* large */
 	int ret;
 
 	/* Beyond user space there is nothing to pin; do not charge for it. */
@@ -282,6 +330,7 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 
 	b.c = c;
 	b.m = m;
+	hf_log_write(&b.w, &m->log);
 	b.single = READ_ONCE(hf_disable_hugepages);
 	b.queued = 0;
 	b.nr = 0;
@@ -303,10 +352,11 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 		free_page((unsigned long)b.sg);
 
 	atomic_long_add(m->log.pins, &c->pins);
-	if (ret) {
+	if (ret)
 		hf_mapping_depopulate(c, m);
+	hf_pin_finish(&b.pin);
+	if (ret)
 		hf_charge_refund(&m->charge);
-	}
 	return ret;
 }
 
@@ -319,7 +369,7 @@ struct hf_chunks {
 	const struct hf_mapping *m;
 	unsigned long end;	/* end of the chunk, pages from the start */
 	struct hf_log_iter it;
-	struct hf_extent ahead;	/* first extent of the next chunk */
+	u64 ahead;		/* first extent of the next chunk */
 	bool more;		/* is there one? */
 };
 
@@ -329,29 +379,46 @@ static void hf_chunks_begin(struct hf_chunks *ch, const struct hf_mapping *m)
 	ch->end = 0;
 }
 
+/* Go over extent @ahead.  Return: the PFN behind it. */
+static __always_inline unsigned long hf_chunks_step(struct hf_chunks *ch,
+						    unsigned long *work)
+{
+	struct hf_extent ext;
+
+	if (hf_slot_is_pin(ch->ahead)) {
+		ext.pfn = FIELD_GET(HF_SLOT_PFN, ch->ahead);
+		ext.pages = hf_slot_pin_pages(ch->ahead);
+		*work += hf_work(1, ext.pages);
+	} else {
+		hf_slot_unpack(ch->ahead, &ext);
+		*work += hf_work(hf_extent_pins(&ext), ext.pages);
+	}
+	ch->end += ext.pages;
+	ch->more = hf_log_next_slot(&ch->it, &ch->ahead);
+	return ext.pfn + ext.pages;
+}
+
 static bool hf_chunks_next(struct hf_chunks *ch)
 {
-	unsigned long all = ch->m->log.pages;
-	unsigned long start = ch->end;
-	unsigned long next_pfn;
+	const struct hf_log *log = &ch->m->log;
+	unsigned long next_pfn, work = 0;
 
-	if (start == all)
+	if (ch->end == log->pages)
 		return false;
-	if (all <= HF_UNMAP_CHUNK) {
-		ch->end = all;
+	if (hf_work(log->pins, log->pages) <= HF_CHUNK_WORK) {
+		ch->end = log->pages;
 		return true;
 	}
-	if (!start) {
-		hf_log_begin(&ch->it, &ch->m->log);
-		ch->more = hf_log_next(&ch->it, &ch->ahead);
+	if (!ch->end) {
+		hf_log_begin(&ch->it, log);
+		ch->more = hf_log_next_slot(&ch->it, &ch->ahead);
 	}
-	do {
-		ch->end += ch->ahead.pages;
-		next_pfn = ch->ahead.pfn + ch->ahead.pages;
-		ch->more = hf_log_next(&ch->it, &ch->ahead);
-	} while (ch->more && (ch->end - start < HF_UNMAP_CHUNK ||
-			      (ch->ahead.pfn == next_pfn &&
-			       !hf_at_block(ch->m, ch->end))));
+	do
+		next_pfn = hf_chunks_step(ch, &work);
+	while (ch->more && work < HF_CHUNK_WORK);
+	while (ch->more && FIELD_GET(HF_SLOT_PFN, ch->ahead) == next_pfn &&
+	       !hf_at_block(ch->m, ch->end))
+		next_pfn = hf_chunks_step(ch, &work);
 	return true;
 }
 
@@ -359,8 +426,9 @@ static bool hf_chunks_next(struct hf_chunks *ch)
  * Unmap and flush a chunk that ends at page @end of the log.  With the last
  * one nothing of the log is for others to read any more.
  */
-static bool hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
-				   unsigned long end)
+static __always_inline bool
+hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
+		       unsigned long end)
 {
 	unsigned long to = min(end, m->mapped);
 	bool gone = !m->stuck;
@@ -379,6 +447,39 @@ static bool hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
 	return gone;
 }
 
+/* Chunk by chunk, for logs of more than one extent. */
+static noinline void hf_depopulate_chunks(struct hf_container *c,
+					  struct hf_mapping *m)
+{
+	unsigned long unpinned = 0;
+	struct hf_log_iter behind;
+	struct hf_chunks ch;
+	struct hf_extent ext;
+	struct hf_unpin u __uninitialized;	/* large */
+	bool gone;
+	u64 slot;
+
+	hf_unpin_begin(&u, m->prot & IOMMU_WRITE);
+	hf_log_begin(&behind, &m->log);
+	hf_chunks_begin(&ch, m);
+	while (hf_chunks_next(&ch)) {
+		gone = hf_mapping_unmap_chunk(c, m, ch.end);
+		while (unpinned < ch.end && hf_log_next_slot(&behind, &slot)) {
+			if (likely(hf_slot_is_pin(slot) && gone)) {
+				hf_unpin_page(&u, pfn_to_page(slot &
+							      HF_SLOT_PFN));
+				unpinned += hf_slot_pin_pages(slot);
+				continue;
+			}
+			hf_slot_unpack(slot, &ext);
+			unpinned += ext.pages;
+			if (likely(gone))
+				hf_unpin_extent(&u, &ext);
+		}
+		hf_unpin_flush(&u);
+	}
+}
+
 /**
  * hf_mapping_depopulate() - unmap and unpin all that a mapping holds
  * @c: its container
@@ -391,34 +492,17 @@ static bool hf_mapping_unmap_chunk(struct hf_container *c, struct hf_mapping *m,
  */
 void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 {
-	bool dirty = m->prot & IOMMU_WRITE;
-	unsigned long unpinned = 0;
-	struct hf_log_iter behind;
-	struct hf_chunks ch;
-	struct hf_extent ext;
-	bool gone;
+	struct hf_log *log = &m->log;
 
-	hf_log_begin(&behind, &m->log);
-	if (m->log.nr == 1 && m->log.pages <= HF_UNMAP_CHUNK) {
-		gone = hf_mapping_unmap_chunk(c, m, m->log.pages);
-		if (likely(gone) && hf_log_next(&behind, &ext))
-			hf_unpin(&ext, dirty);
-		goto done;
+	/* One extent never crosses a block, so it is a chunk. */
+	if (log->nr == 1 && log->pins <= HF_CHUNK_WORK) {
+		if (likely(hf_mapping_unmap_chunk(c, m, log->pages)))
+			hf_unpin_slot(log->inl[0], m->prot & IOMMU_WRITE);
+	} else if (log->nr) {
+		hf_depopulate_chunks(c, m);
 	}
-
-	hf_chunks_begin(&ch, m);
-	while (hf_chunks_next(&ch)) {
-		gone = hf_mapping_unmap_chunk(c, m, ch.end);
-		while (unpinned < ch.end && hf_log_next(&behind, &ext)) {
-			if (likely(gone))
-				hf_unpin(&ext, dirty);
-			unpinned += ext.pages;
-			cond_resched();
-		}
-	}
-done:
-	atomic_long_sub(m->log.pins, &c->pins);
-	hf_log_free(&m->log);
+	atomic_long_sub(log->pins, &c->pins);
+	hf_log_free(log);
 }
 
 /* Unmap pages [gone, end) of the log from one domain. */

@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_MAPPING_H
 #define HOLDFAST_MAPPING_H
 
+#include <linux/bug.h>
 #include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
@@ -50,8 +51,8 @@ struct hf_mapping {
 	dma_addr_t iova;
 	size_t size;
 	unsigned long vaddr;
-	int prot;
 	enum hf_mapping_state state;
+	u8 prot;
 	bool stuck;
 	struct hf_charge charge;
 	unsigned long mapped;
@@ -68,10 +69,18 @@ static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
 	return m->iova + m->size - 1;
 }
 
+/**
+ * hf_mapping_check() - say so if a mapping that is done with holds something
+ * @m: the mapping
+ */
+static inline void hf_mapping_check(const struct hf_mapping *m)
+{
+	WARN_ON_ONCE(m->charge.mm || m->log.nr);
+}
+
 struct hf_mapping *hf_mapping_alloc(void);
 void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 		      unsigned long vaddr, size_t size, int prot);
-void hf_mapping_check(const struct hf_mapping *m);
 void hf_mapping_free(struct hf_mapping *m);
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m);
 void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m);

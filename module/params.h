@@ -13,5 +13,6 @@ extern bool hf_allow_unsafe_interrupts;
 extern bool hf_disable_hugepages;
 extern bool hf_domain_per_group;
 extern unsigned int hf_dma_entry_limit;
+extern unsigned int hf_fault_threads;
 
 #endif

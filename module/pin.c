@@ -14,6 +14,9 @@
  *  - leaf: one page is pinned, and leaf.c proves how many pages behind it the
  *    same pin holds: a whole huge page, the part of it that the walk covers,
  *    or a large folio mapped page by page.
+ *  - row: the same for huge pages that follow each other, two with each GUP
+ *    call.  The page that is pinned is then the last one or the first one; a
+ *    pin counts for the folio, so it is dropped by way of the first.
  *  - batch: GUP-fast on the caller's own mm, up to a page full of struct page
  *    pointers a call.  It walks the page table without locks and falls back to
  *    faulting by itself.
@@ -28,6 +31,9 @@
  *    as the later kernels' FAULT_FLAG_UNSHARE does.  The flag depends on the
  *    VMA, so this path goes VMA by VMA under the mmap lock.
  *
+ * Helpers (faultin.c) may make memory present ahead of the walk; they pin
+ * nothing.
+ *
  * Every pin is FOLL_LONGTERM: pages move out of CMA and ZONE_MOVABLE first.
  * Only exported API takes or drops pins.
  */
@@ -38,6 +44,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat.h"
+#include "faultin.h"
 #include "leaf.h"
 #include "pin.h"
 
@@ -64,7 +71,9 @@ void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 	pin->gup_flags = FOLL_LONGTERM | (write ? FOLL_WRITE : 0);
 	pin->nr = 0;
 	pin->pos = 0;
-	pin->reach = 1;
+	pin->faultin = NULL;
+	pin->asked = false;
+	pin->leaves = false;
 	pin->faults_small = false;
 
 	pin->pages = pin->small;
@@ -162,13 +171,111 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 	return 0;
 }
 
+/* Nothing seems to be mapped at the next address: look again. */
+static enum hf_leaf_hint hf_pin_absent(struct hf_pin *pin, unsigned long max,
+				       unsigned int *leaves)
+{
+	*leaves = 1;
+	if (!(pin->gup_flags & FOLL_WRITE))
+		return HF_LEAF_ABSENT;
+	if (!pin->asked) {
+		pin->asked = true;
+		pin->faultin = hf_faultin_begin(pin->vaddr, pin->left);
+	}
+	if (pin->faultin && hf_faultin_wait(pin->faultin, pin->vaddr)) {
+		*leaves = HF_PIN_SMALL;
+		return hf_leaf_guess(pin->mm, pin->vaddr, max, leaves);
+	}
+	return HF_LEAF_ABSENT;
+}
+
+/* Take what was pinned of @nr leaves over into the walk. */
+static void hf_pin_took(struct hf_pin *pin, unsigned int nr)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages += pin->reach[i];
+	pin->nr = nr;
+	pin->leaves = true;
+	pin->vaddr += pages << PAGE_SHIFT;
+	pin->left -= pages;
+}
+
+/*
+ * Pin up to @nr huge pages of PMD size in a row, of @max pages in all, if they
+ * are what they seem.  One GUP call pins two: the last page of one and the
+ * first of the next.  Return: how many; 0 if this is not the way.
+ */
+static unsigned int hf_pin_huge_row(struct hf_pin *pin, unsigned int nr,
+				    unsigned long max)
+{
+	unsigned long border = ALIGN(pin->vaddr + 1, PMD_SIZE);
+	struct page **page = pin->pages;
+	unsigned int n, proven;
+	int want, ret;
+
+	for (n = 0; n < nr; n += want) {
+		want = min(nr - n, 2U);
+		ret = pin_user_pages_fast(want == 2 ? border - PAGE_SIZE :
+					  n ? border - PMD_SIZE : pin->vaddr,
+					  want, pin->gup_flags, page + n);
+		if (unlikely(ret != want)) {
+			n += max(ret, 0);
+			break;
+		}
+		border += 2 * PMD_SIZE;
+	}
+	if (!n)
+		return 0;
+	proven = hf_leaf_prove(pin->mm, pin->vaddr, max, page, n, pin->reach);
+	if (unlikely(proven < n))
+		unpin_user_pages(page + proven, n - proven);
+	return proven;
+}
+
+/*
+ * Pin up to @nr leaves, of @max pages in all.  There may turn out to be none,
+ * and @pin->leaves stays false: then there is one page in the buffer, pinned
+ * for itself.
+ */
+static int hf_pin_leaves(struct hf_pin *pin, unsigned int nr,
+			 unsigned long max, bool absent)
+{
+	unsigned long vaddr = pin->vaddr;
+	unsigned long reach;
+	int ret;
+
+	if (nr > 1)
+		nr = hf_pin_huge_row(pin, nr, max);
+	else
+		nr = 0;
+	if (nr) {
+		hf_pin_took(pin, nr);
+		return 0;
+	}
+
+	ret = hf_pin_pages(pin, 1, absent);
+	if (ret)
+		return ret;
+	reach = hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
+	if (reach < HF_REACH_MIN)
+		return 0;
+	pin->vaddr = vaddr;
+	pin->left++;
+	pin->reach[0] = reach;
+	hf_pin_took(pin, 1);
+	return 0;
+}
+
 /**
  * hf_pin_fill() - pin the next pages of the walk
  * @pin: the walk, with everything pinned so far consumed and pages left
  * @max: most pages wanted; a run handed over later never goes beyond
  *
- * Pins what the page table maps in one piece, if that is worth it, else a
- * batch up to the next place where a huge page could begin.
+ * Pins some leaves where there are such, else a batch up to the next place
+ * where a huge page could begin.
  *
  * Context: may sleep and fault; no lock of holdfast's may be held.
  * Return: 0 with at least one page to hand over; -EINTR when killed; -EFAULT,
@@ -176,42 +283,35 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
  */
 int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 {
-	bool after_leaf = pin->reach >= HF_REACH_MIN;
 	enum hf_leaf_hint hint = HF_LEAF_SMALL;
-	unsigned long vaddr = pin->vaddr;
+	unsigned int leaves = HF_PIN_SMALL;
 	unsigned long nr;
 	bool absent;
 	int ret;
 
 	pin->nr = 0;
 	pin->pos = 0;
-	pin->reach = 1;
+	pin->leaves = false;
 	if (fatal_signal_pending(current))
 		return -EINTR;
 
 	max = min(max, pin->left);
-	nr = min(max, PTRS_PER_PTE - pte_index(vaddr));
-	/* Behind a huge page there is most often another one. */
-	if (nr >= HF_REACH_MIN)
-		hint = after_leaf ? HF_LEAF_LARGE :
-				    hf_leaf_guess(pin->mm, vaddr);
+	nr = min(max, PTRS_PER_PTE - pte_index(pin->vaddr));
+	if (nr >= HF_REACH_MIN || max > nr)
+		hint = hf_leaf_guess(pin->mm, pin->vaddr, max, &leaves);
+	if (hint == HF_LEAF_ABSENT)
+		hint = hf_pin_absent(pin, max, &leaves);
 	absent = hint == HF_LEAF_ABSENT;
 
-	if ((pin->gup_flags & FOLL_WRITE) &&
-	    (hint == HF_LEAF_LARGE || (absent && !pin->faults_small))) {
-		ret = hf_pin_pages(pin, 1, absent);
-		if (ret)
+	if (hint == HF_LEAF_LARGE || (absent && !pin->faults_small)) {
+		ret = hf_pin_leaves(pin, leaves, max, absent);
+		if (ret || pin->leaves)
 			return ret;
-		pin->reach = hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
-		if (pin->reach >= HF_REACH_MIN) {
-			pin->vaddr += (pin->reach - 1) << PAGE_SHIFT;
-			pin->left -= pin->reach - 1;
+		nr -= pin->nr;
+		if (!nr)
 			return 0;
-		}
-		pin->reach = 1;
-		nr--;
 	}
-	if (nr > HF_PIN_SMALL - pin->nr && pin->capacity == HF_PIN_SMALL)
+	if (nr > pin->capacity - pin->nr && pin->capacity == HF_PIN_SMALL)
 		hf_pin_grow(pin);
 	ret = hf_pin_pages(pin, min_t(unsigned long, nr,
 				      pin->capacity - pin->nr), absent);
@@ -223,43 +323,101 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 
 /**
  * hf_pin_end() - end a walk, unpinning what was never consumed
- * @pin: the walk
+ * @pin: the walk, for hf_pin_finish()
  */
 void hf_pin_end(struct hf_pin *pin)
 {
+	hf_faultin_stop(pin->faultin);
 	unpin_user_pages(pin->pages + pin->pos, pin->nr - pin->pos);
 	if (pin->pages != pin->small)
 		free_page((unsigned long)pin->pages);
 }
 
 /**
- * hf_unpin() - give back the pins of an extent
- * @ext: the extent, in no domain and in no IOTLB any more
- * @dirty: could the device have written there?
+ * hf_pin_finish() - wait until nobody works for a walk any more
+ * @pin: the walk, ended, and all its pins unpinned if it failed
  *
  * Context: may sleep.
  */
-void hf_unpin(const struct hf_extent *ext, bool dirty)
+void hf_pin_finish(struct hf_pin *pin)
+{
+	hf_faultin_end(pin->faultin);
+}
+
+/**
+ * hf_unpin_flush() - unpin what is gathered
+ * @u: empty afterwards
+ *
+ * Context: may sleep.
+ */
+void hf_unpin_flush(struct hf_unpin *u)
+{
+	unpin_user_pages_dirty_lock(u->page, u->nr, u->dirty);
+	u->nr = 0;
+	cond_resched();
+}
+
+/**
+ * hf_unpin_extent() - give back the pins of an extent
+ * @u: gathers them
+ * @ext: the extent, in no domain and in no IOTLB any more
+ *
+ * Context: may sleep.
+ */
+void hf_unpin_extent(struct hf_unpin *u, const struct hf_extent *ext)
 {
 	struct page *page = pfn_to_page(ext->pfn);
-	unsigned long i;
+	unsigned long step = 1UL << ext->order;
+	unsigned long left = ext->pages;
 
 	switch (ext->path) {
 	case HF_PATH_PAGES:
-		if (!ext->order) {
-			unpin_user_page_range_dirty_lock(page, ext->pages,
-							 dirty);
+		if (!ext->order && left > 1) {
+			unpin_user_page_range_dirty_lock(page, left, u->dirty);
+			cond_resched();
 			break;
 		}
-		for (i = 0; i < ext->pages; i += 1UL << ext->order) {
-			page = pfn_to_page(ext->pfn + i);
-			unpin_user_page_range_dirty_lock(page, 1, dirty);
-		}
+		for (; left; left -= step, page += step)
+			hf_unpin_page(u, page);
 		break;
 	case HF_PATH_PART:
-		unpin_user_page_range_dirty_lock(page, 1, dirty);
+		hf_unpin_page(u, page);
 		break;
 	case HF_PATH_PFNMAP:
 		break;
 	}
+}
+
+/* Several leaves in a row. */
+static noinline void hf_unpin_row(u64 slot, bool dirty)
+{
+	struct hf_unpin u __uninitialized;	/* large */
+	struct hf_extent ext;
+
+	hf_slot_unpack(slot, &ext);
+	hf_unpin_begin(&u, dirty);
+	hf_unpin_extent(&u, &ext);
+	hf_unpin_flush(&u);
+}
+
+/**
+ * hf_unpin_slot() - give back the pins of an extent that comes alone
+ * @slot: the extent as the log has it, in no domain and in no IOTLB any more
+ * @dirty: could the device have written there?
+ *
+ * Context: may sleep.
+ */
+void hf_unpin_slot(u64 slot, bool dirty)
+{
+	struct hf_extent ext;
+	unsigned long pins;
+
+	hf_slot_unpack(slot, &ext);
+	pins = hf_extent_pins(&ext);
+	/* One call unpins a run of small pages or one larger folio. */
+	if (ext.order && pins > 1)
+		hf_unpin_row(slot, dirty);
+	else if (pins)
+		unpin_user_page_range_dirty_lock(pfn_to_page(ext.pfn), pins,
+						 dirty);
 }

@@ -12,6 +12,7 @@
 
 #include "extent.h"
 
+struct hf_faultin;
 struct mm_struct;
 struct page;
 
@@ -28,10 +29,13 @@ struct page;
  * @capacity: entries in @pages
  * @nr: entries filled
  * @pos: entries handed over
+ * @faultin: helpers that fault memory in; or NULL
+ * @asked: was there an attempt to start helpers?
  * @faults_small: memory that was absent last came as small pages, so that
  *	there is no use in faulting one in first to see whether it is huge
- * @reach: pages the only pin in @pages holds; 1 where each page has its own
- * @small: the buffer of a small walk
+ * @leaves: @pages has one page for each leaf; else every page by itself
+ * @reach: pages that each leaf's pin holds
+ * @small: the buffer of a small walk, and of leaves
  */
 struct hf_pin {
 	struct mm_struct *mm;
@@ -42,8 +46,11 @@ struct hf_pin {
 	unsigned int capacity;
 	unsigned int nr;
 	unsigned int pos;
-	unsigned long reach;
+	struct hf_faultin *faultin;
+	bool asked;
 	bool faults_small;
+	bool leaves;
+	unsigned int reach[HF_PIN_SMALL];
 	struct page *small[HF_PIN_SMALL];
 };
 
@@ -51,8 +58,52 @@ void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
 		  bool write);
 int hf_pin_fill(struct hf_pin *pin, unsigned long max);
 void hf_pin_end(struct hf_pin *pin);
+void hf_pin_finish(struct hf_pin *pin);
 
-void hf_unpin(const struct hf_extent *ext, bool dirty);
+/* Pages that are unpinned with one call. */
+#define HF_UNPIN_BATCH	32
+
+/**
+ * struct hf_unpin - pages about to be unpinned
+ * @dirty: could the device have written to them?
+ * @nr: how many
+ * @page: the pages
+ */
+struct hf_unpin {
+	bool dirty;
+	unsigned int nr;
+	struct page *page[HF_UNPIN_BATCH];
+};
+
+void hf_unpin_slot(u64 slot, bool dirty);
+void hf_unpin_extent(struct hf_unpin *u, const struct hf_extent *ext);
+void hf_unpin_flush(struct hf_unpin *u);
+
+/**
+ * hf_unpin_page() - give back one pin
+ * @u: gathers them
+ * @page: a page of the folio that is pinned
+ *
+ * Context: may sleep.
+ */
+static __always_inline void hf_unpin_page(struct hf_unpin *u,
+					  struct page *page)
+{
+	if (u->nr == HF_UNPIN_BATCH)
+		hf_unpin_flush(u);
+	u->page[u->nr++] = page;
+}
+
+/**
+ * hf_unpin_begin() - start unpinning extents
+ * @u: to be ended by hf_unpin_flush()
+ * @dirty: could the device have written there?
+ */
+static inline void hf_unpin_begin(struct hf_unpin *u, bool dirty)
+{
+	u->dirty = dirty;
+	u->nr = 0;
+}
 
 /*
  * Length of the run of contiguous pages that @page[0] begins, up to @end.  This
@@ -84,7 +135,7 @@ static inline unsigned long hf_run_length(struct page **page,
  *
  * Return: false when everything pinned is consumed.
  */
-static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
+static __always_inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 {
 	struct page **page = pin->pages + pin->pos;
 
@@ -94,13 +145,15 @@ static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
 	ext->pfn = page_to_pfn(*page);
 	ext->path = HF_PATH_PAGES;
 	ext->order = 0;
-	if (likely(pin->reach == 1)) {
+	if (!pin->leaves) {
 		ext->pages = hf_run_length(page, pin->pages + pin->nr);
 		return true;
 	}
-	ext->pages = pin->reach;
-	if (is_power_of_2(pin->reach))
-		ext->order = ilog2(pin->reach);
+	ext->pages = pin->reach[pin->pos];
+	if (likely(ext->pages == PTRS_PER_PTE))
+		ext->order = PMD_SHIFT - PAGE_SHIFT;
+	else if (is_power_of_2(ext->pages))
+		ext->order = ilog2(ext->pages);
 	else
 		ext->path = HF_PATH_PART;
 	return true;
@@ -111,10 +164,10 @@ static inline bool hf_pin_peek(const struct hf_pin *pin, struct hf_extent *ext)
  * @pin: the walk
  * @ext: the run
  */
-static inline void hf_pin_consume(struct hf_pin *pin,
+static __always_inline void hf_pin_consume(struct hf_pin *pin,
 				  const struct hf_extent *ext)
 {
-	pin->pos += likely(pin->reach == 1) ? ext->pages : 1;
+	pin->pos += pin->leaves ? 1 : ext->pages;
 }
 
 #endif

@@ -138,7 +138,7 @@ static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
 static long hf_uapi_map(struct hf_container *c, void __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_map, size);
-	struct vfio_iommu_type1_dma_map map;
+	struct vfio_iommu_type1_dma_map map __uninitialized;
 	unsigned long vaddr, last_vaddr;
 	dma_addr_t iova, last;
 	size_t size;
@@ -195,8 +195,10 @@ static int hf_uapi_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
 static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_unmap, size);
-	struct vfio_iommu_type1_dma_unmap unmap;
-	struct vfio_bitmap bitmap, *dirty = NULL;
+	struct vfio_iommu_type1_dma_unmap __user *user = arg;
+	struct vfio_iommu_type1_dma_unmap unmap __uninitialized;
+	struct vfio_bitmap bitmap __uninitialized;
+	struct vfio_bitmap *dirty = NULL;
 	dma_addr_t first, last;
 	size_t size;
 	bool all;
@@ -242,8 +244,7 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 	ret = hf_container_unmap(c, first, last, all, dirty, &unmapped);
 	if (ret)
 		return ret;
-	unmap.size = unmapped;
-	return copy_to_user(arg, &unmap, minsz) ? -EFAULT : 0;
+	return put_user(unmapped, &user->size);
 }
 
 static long hf_uapi_dirty_get(struct hf_container *c, void __user *arg,

@@ -15,6 +15,7 @@
 #ifndef HOLDFAST_COMPAT_H
 #define HOLDFAST_COMPAT_H
 
+#include <linux/cgroup.h>
 #include <linux/errno.h>
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
@@ -136,6 +137,43 @@ static inline long hf_pin_user_pages_remote(struct mm_struct *mm,
 #else
 	return pin_user_pages_remote(mm, start, nr, gup_flags, pages, NULL,
 				     NULL);
+#endif
+}
+
+/**
+ * hf_fault_in_remote() - fault pages of any mm in, mmap lock held for reading
+ * @mm: whose pages
+ * @start: first address, bytes
+ * @nr: pages
+ * @gup_flags: FOLL_WRITE or 0
+ *
+ * No page is referenced, and the mmap lock is not dropped in between.
+ *
+ * Return: pages that were present for a moment, or -errno.
+ */
+static inline long hf_fault_in_remote(struct mm_struct *mm,
+				      unsigned long start, unsigned long nr,
+				      unsigned int gup_flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, start, nr, gup_flags, NULL, NULL);
+#else
+	return get_user_pages_remote(mm, start, nr, gup_flags, NULL, NULL,
+				     NULL);
+#endif
+}
+
+/**
+ * hf_memcg_counts_hugetlb() - are hugetlb pages charged to memory cgroups?
+ *
+ * Possible since 6.7, as a mount option of cgroup2.
+ */
+static inline bool hf_memcg_counts_hugetlb(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && defined(CONFIG_MEMCG)
+	return cgrp_dfl_root.flags & CGRP_ROOT_MEMORY_HUGETLB_ACCOUNTING;
+#else
+	return false;
 #endif
 }
 
