@@ -63,7 +63,7 @@ static void strike(struct victim *v)
 
 	t_gate_wait(v->gate, 1);
 	while (pins_held() < before + BEGUN) {
-		if (!hf_expect(t_now_ms() - began < 20000, "the map does not get going"))
+		if (!hf_expect(t_now_ms() - began < t_patience_ms(20000), "the map does not get going"))
 			break;
 		t_sleep_ms(5);
 	}

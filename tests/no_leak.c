@@ -7,54 +7,12 @@
  * many rounds, warmed up first. One object or page a round is far above the noise.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "harness.h"
+#include "level.h"
 #include "side.h"
 
 #define IOVA 0x100000000ULL
-
-/* Kilobytes out of /proc/meminfo. */
-static long meminfo(const char *name)
-{
-	char line[128];
-	long kb = -1;
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	hf_require(f, "open meminfo");
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
-			kb = strtol(line + strlen(name) + 1, NULL, 10);
-	fclose(f);
-	hf_require(kb >= 0, "no %s in meminfo", name);
-	return kb;
-}
-
-struct level {
-	long free;
-	long slab;
-};
-
-static struct level measure(void)
-{
-	return (struct level){ .free = meminfo("MemFree"), .slab = meminfo("SUnreclaim") };
-}
-
-/* Frees that wait for a grace period may gather for some seconds: until below, or too long. */
-static struct level settle(const struct level *before, long pages_kb, long slab_kb)
-{
-	const uint64_t end = t_now_ms() + 12000;
-	struct level l;
-
-	do {
-		t_sleep_ms(100);
-		l = measure();
-	} while ((before->free - l.free >= pages_kb || l.slab - before->slab >= slab_kb) &&
-		 t_now_ms() < end);
-	return l;
-}
 
 struct job {
 	void (*once)(struct t *t, const struct job *j, unsigned int round);
@@ -70,7 +28,7 @@ static void repeat(struct t *t)
 	const struct job *j = t->arg;
 	/* Less than the smallest things that can leak: a page a round, 64 bytes a round. */
 	const long pages_kb = j->rounds, slab_kb = 24 + j->rounds / 40;
-	struct level before, after;
+	struct t_level before, after;
 	uint64_t took;
 
 	if (j->kind && !t_alloc(&mem, j->kind, j->pages * T_PAGE, 0, HF_MEM_TOUCHED))
@@ -78,12 +36,12 @@ static void repeat(struct t *t)
 	for (unsigned int i = 0; i < j->rounds / 4; i++)
 		j->once(t, j, i);
 	t_sleep_ms(300);
-	before = measure();
+	before = t_level();
 	took = t_now_ms();
 	for (unsigned int i = 0; i < j->rounds; i++)
 		j->once(t, j, i);
 	took = t_now_ms() - took;
-	after = settle(&before, pages_kb, slab_kb);
+	after = t_level_settle(&before, pages_kb, slab_kb);
 	hf_ktap_diag("%u rounds in %llu ms: free %+ld KB, unreclaimable slab %+ld KB", j->rounds,
 		     (unsigned long long)took, after.free - before.free, after.slab - before.slab);
 	hf_expect(before.free - after.free < pages_kb, "lost %ld KB, may be %ld",

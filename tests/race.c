@@ -183,7 +183,7 @@ static void unmap_meets_map(struct t *t)
 		begin(&s, &w, 1, map_once);
 		pthread_barrier_wait(&s.barrier);
 		usleep(delay * 700);
-		for (uint64_t end = t_now_ms() + 20000; !sum && t_now_ms() < end;) {
+		for (uint64_t end = t_now_ms() + t_patience_ms(20000); !sum && t_now_ms() < end;) {
 			int ret = hf_try_unmap(t->c, all ? 0 : IOVA, all ? 0 : s.mem.len, flags,
 					       &unmapped);
 

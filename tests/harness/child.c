@@ -89,7 +89,7 @@ void t_gate_open(struct t_gate *g, unsigned int step)
 
 bool t_gate_wait(struct t_gate *g, unsigned int step)
 {
-	const uint64_t end = t_now_ms() + 20000;
+	const uint64_t end = t_now_ms() + t_patience_ms(20000);
 
 	while (__atomic_load_n(&g->step, __ATOMIC_ACQUIRE) < step) {
 		if (t_now_ms() > end)

@@ -56,7 +56,8 @@ void t_gate_open(struct t_gate *g, unsigned int step);
 /**
  * t_gate_wait() - wait until a step is reached
  *
- * Return: true; false (and the case fails) when that took more than 20 seconds.
+ * Return: true; false (and the case fails) when that took more than 20 seconds
+ * (see t_patience_ms()).
  */
 bool t_gate_wait(struct t_gate *g, unsigned int step);
 

@@ -25,7 +25,7 @@
 #include "module.h"
 
 /* A test that takes this long has hung; it should say so before the runner ends it. */
-#define TEST_TIMEOUT_S 170
+#define TEST_TIMEOUT_MS 170000
 
 static const char *const names[T_BACKENDS] = { HF_BACKEND_STOCK, HF_BACKEND_HOLDFAST };
 static const char *const modules[T_BACKENDS] = { T_MODULE_STOCK, T_MODULE_HOLDFAST };
@@ -107,6 +107,14 @@ uint64_t t_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t t_patience_ms(uint64_t ms)
+{
+	const char *text = getenv("HOLDFAST_SLOW");
+	const unsigned long slow = text ? strtoul(text, NULL, 10) : 1;
+
+	return ms * (slow ? slow : 1);
+}
+
 bool t_alloc(struct hf_mem *m, const char *kind, size_t len, size_t offset, unsigned int flags)
 {
 	int ret = hf_mem_alloc_offset(kind, len, offset, flags, m);
@@ -123,7 +131,7 @@ bool t_leftover(const struct hf_proc_snapshot *before, const char *what)
 {
 	struct hf_proc_snapshot now = { 0 };
 
-	if (!hf_proc_settle(before, &now, 1000))
+	if (!hf_proc_settle(before, &now, (unsigned int)t_patience_ms(1000)))
 		return true;
 	hf_expect_eq(now.pins_held, before->pins_held, "%s: pins held", what);
 	hf_expect_eq(now.vmlck, before->vmlck, "%s: VmLck, bytes", what);
@@ -295,7 +303,7 @@ int t_run(const struct t_case *cases, size_t count)
 	hf_fail_set_handler(on_failure, NULL);
 	atexit(enable_holdfast);
 	signal(SIGALRM, on_alarm);
-	alarm(TEST_TIMEOUT_S);
+	alarm((unsigned int)(t_patience_ms(TEST_TIMEOUT_MS) / 1000));
 
 	for (int on = 0; on < T_BACKENDS; on++) {
 		for (size_t i = 0; i < count; i++)

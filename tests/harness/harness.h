@@ -133,4 +133,15 @@ void t_sleep_ms(unsigned int ms);
 /** t_now_ms() - monotonic clock, milliseconds */
 uint64_t t_now_ms(void);
 
+/**
+ * t_patience_ms() - how long to wait on this kernel before something counts as stuck
+ * @ms: milliseconds that are ample on an ordinary kernel
+ *
+ * Environment variable HOLDFAST_SLOW says how many times longer things take here (a debug
+ * kernel); scripts/guest sets it.
+ *
+ * Return: milliseconds
+ */
+uint64_t t_patience_ms(uint64_t ms);
+
 #endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * swap.c - swap space on a RAM disk.
+ *
+ * The disk's module is loaded for it and unloaded again, so that neither swap space nor the
+ * memory of the disk outlives the test.
+ */
+#include "swap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "module.h"
+
+#define DISK "/dev/ram0"
+#define DISK_KB 65536
+
+static pid_t owner;
+
+static void swap_off(void)
+{
+	if (getpid() != owner || swapoff(DISK))
+		return;
+	t_command("modprobe -r brd");
+}
+
+/* The first page of a swap space: who it is for the kernel, and how long. */
+static int make_swap(int fd)
+{
+	const uint32_t info[] = { 1 /* version */, DISK_KB * 1024 / T_PAGE - 1 /* last page */ };
+	static const char magic[] = "SWAPSPACE2";
+	char page[T_PAGE] = { 0 };
+
+	memcpy(page + 1024, info, sizeof(info));
+	memcpy(page + T_PAGE - strlen(magic), magic, strlen(magic));
+	return pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) ? 0 : -EIO;
+}
+
+int t_swap_on(void)
+{
+	int ret, fd;
+
+	t_command("modprobe brd rd_nr=1 rd_size=%d 2>/dev/null || true", DISK_KB);
+	fd = open(DISK, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -ENODEV;
+	ret = make_swap(fd);
+	close(fd);
+	if (!ret && swapon(DISK, 0))
+		ret = -errno;
+	if (ret)
+		return ret;
+	owner = getpid();
+	atexit(swap_off);
+	return 0;
+}
