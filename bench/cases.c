@@ -10,6 +10,7 @@
  * page pool, too little memory) is in the list and skipped with its reason when its turn comes.
  */
 #include "cases.h"
+#include "alias.h"
 #include "format.h"
 
 #include <holdfast/memory.h>
@@ -40,6 +41,27 @@ static const struct {
 	{ G(1), BENCH_PREFAULTED, "hugetlb1g" },
 	{ M(64), BENCH_NEVER_FAULTED, "*" },
 };
+
+/*
+ * Size as such. What takes stock hours is measured on holdfast alone, and beside it the same of
+ * a size that stock can do.
+ */
+static const struct {
+	const char *name;
+	const char *kind;
+	uint64_t size;
+	unsigned int maps;
+	bool holdfast_only;
+} scales[] = {
+	{ "scale/16G", BENCH_ALIAS_1G, G(16), 1, false },
+	{ "scale/1T", BENCH_ALIAS_1G, G(1024), 1, true },
+	{ "scale/16x1G", BENCH_ALIAS_1G, G(1), 16, false },
+	{ "scale/1024x1G", BENCH_ALIAS_1G, G(1), 1024, true },
+	{ "scale/1024x2M", BENCH_ALIAS_2M, M(2), 1024, false },
+	{ "scale/60000x2M", BENCH_ALIAS_2M, M(2), 60000, true },
+	{ "scale/60000x4K", BENCH_ALIAS_2M, K(4), 60000, false },
+};
+#define SCALES (sizeof(scales) / sizeof(*scales))
 
 static bool in_quick(const char *kind, uint64_t size, enum bench_state state)
 {
@@ -96,7 +118,7 @@ struct bench_case *bench_cases(const struct bench_selection *sel, size_t *count)
 
 	while (kinds[nr_kinds].name)
 		nr_kinds++;
-	list = calloc(nr_kinds * SIZES * 2 + 2, sizeof(*list));
+	list = calloc(nr_kinds * SIZES * 2 + 2 + SCALES, sizeof(*list));
 	if (!list)
 		return NULL;
 
@@ -121,6 +143,15 @@ struct bench_case *bench_cases(const struct bench_selection *sel, size_t *count)
 			}
 		}
 	}
+	for (size_t i = 0; i < SCALES; i++) {
+		c = (struct bench_case){ .size = scales[i].size, .maps = scales[i].maps,
+					 .state = BENCH_PREFAULTED, .scale = true,
+					 .holdfast_only = scales[i].holdfast_only };
+		snprintf(c.name, sizeof(c.name), "%s", scales[i].name);
+		snprintf(c.kind, sizeof(c.kind), "%s", scales[i].kind);
+		if (selected(sel, &c))
+			list[n++] = c;
+	}
 	*count = n;
 	return list;
 }
@@ -128,10 +159,15 @@ struct bench_case *bench_cases(const struct bench_selection *sel, size_t *count)
 unsigned int bench_case_reps(const struct bench_case *c, enum bench_mode mode, bool full)
 {
 	const uint64_t pages = bench_case_pages(c);
+	const struct hf_mem_kind *kind = hf_mem_kind_find(c->kind);
 
+	if (c->scale)
+		return 1;
 	if (pages <= 512)
 		return mode == BENCH_COUNT ? 15 : 41;
-	if (pages <= 16384)
+	/* A tick of the timer in the only repetition is one per cent of a short operation. */
+	if (pages <= 16384 || (mode == BENCH_COUNT && kind && kind->props & HF_KIND_HUGE &&
+			       c->state == BENCH_PREFAULTED))
 		return mode == BENCH_COUNT ? 3 : (full ? 11 : 7);
 	return mode == BENCH_COUNT ? (full ? 2 : 1) : (full ? 7 : 3);
 }

@@ -12,9 +12,11 @@
  * measured until then is still written).
  */
 #include "cases.h"
+#include "counts.h"
 #include "environment.h"
 #include "format.h"
 #include "measure.h"
+#include "race.h"
 #include "table.h"
 
 #include <argp.h>
@@ -37,9 +39,11 @@ struct options {
 	const char *json;
 	unsigned int reps;
 	bool list;
+	bool no_floors;
+	bool counts;
 };
 
-enum { OPT_QUICK = 256, OPT_FULL, OPT_LIST };
+enum { OPT_QUICK = 256, OPT_FULL, OPT_LIST, OPT_NO_FLOORS, OPT_COUNTS };
 
 static const struct argp_option option_table[] = {
 	{ "mode", 'm', "count|time", 0,
@@ -53,6 +57,10 @@ static const struct argp_option option_table[] = {
 	{ "list", OPT_LIST, NULL, 0, "print the names of the chosen cases and exit", 0 },
 	{ "backends", 'b', "NAMES", 0, "stock,holdfast (default: those that are loaded)", 0 },
 	{ "reps", 'r', "N", 0, "repetitions of every case (default: by size and mode)", 0 },
+	{ "no-floors", OPT_NO_FLOORS, NULL, 0,
+	  "do not measure what pinning and mapping cost by themselves", 0 },
+	{ "counts", OPT_COUNTS, NULL, 0,
+	  "afterwards carry every case out once more, counting IOMMU calls and flushes", 0 },
 	{ "json", 'j', "FILE", 0, "write the results there instead of printing a table", 0 },
 	{ 0 }
 };
@@ -100,6 +108,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_FULL:
 		o->sel.full = true;
 		return 0;
+	case OPT_NO_FLOORS:
+		o->no_floors = true;
+		return 0;
+	case OPT_COUNTS:
+		o->counts = true;
+		return 0;
 	case OPT_LIST:
 		o->list = true;
 		return 0;
@@ -124,6 +138,33 @@ static void settle(enum bench_mode mode)
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
 	bench_rest(mode);
+}
+
+/* After everything was measured: the probes change what things cost. */
+static void count_all(const struct bench_setup *s, struct bench_run *run)
+{
+	if (bench_counts_open(bench_run_text(run, "iommu"), run)) {
+		printf("note: %s\n", run->calls_reason);
+		return;
+	}
+	printf("counting IOMMU calls and flushes\n");
+	for (size_t i = 0; i < run->count && !bench_stopped(); i++)
+		bench_count_calls(s, &run->results[i]);
+	bench_counts_close();
+}
+
+static void run_races(const struct bench_setup *s, struct bench_run *run)
+{
+	for (size_t i = 0; i < run->nr_races && !bench_stopped(); i++) {
+		struct bench_race *r = &run->races[i];
+
+		printf("[%zu/%zu] %s\n", i + 1, run->nr_races, r->name);
+		settle(s->clock.mode);
+		bench_race_run(s, r);
+		if (r->status != BENCH_MEASURED)
+			printf("        %s: %s\n", r->status == BENCH_FAILED ? "FAILED" : "skipped",
+			       r->reason);
+	}
 }
 
 /* Which backends are measured, with a device for each. */
@@ -153,6 +194,27 @@ static int choose_backends(struct bench_setup *s, const char *asked)
 		return 0;
 	fprintf(stderr, "holdfast-bench: no backend to measure: modprobe vfio_iommu_type1\n");
 	return -ENODEV;
+}
+
+/* Floors are measured where they can be: they need a test module and one device more. */
+static void choose_floor(struct bench_setup *s, struct bench_floor *f)
+{
+	char bdf[HF_BDF_LEN];
+	int ret = hf_pci_vfio_device(s->nr_backends, bdf);
+
+	if (ret) {
+		printf("note: no floors, they need device %u bound to vfio-pci\n",
+		       s->nr_backends + 1);
+		return;
+	}
+	ret = bench_floor_open(f, bdf);
+	if (!ret) {
+		s->floor = f;
+		return;
+	}
+	printf("note: no floors: %s\n", ret == -ENOENT ? "there is no module holdfast_floor" :
+							 strerror(-ret));
+	bench_floor_close(f);
 }
 
 static int prepare(struct bench_setup *s, const struct options *o)
@@ -206,6 +268,12 @@ static int exit_status(const struct bench_run *run)
 		if (run->results[i].status == BENCH_MEASURED)
 			status = EXIT_SUCCESS;
 	}
+	for (size_t i = 0; i < run->nr_races; i++) {
+		if (run->races[i].status == BENCH_FAILED)
+			return EXIT_CASE_FAILED;
+		if (run->races[i].status == BENCH_MEASURED)
+			status = EXIT_SUCCESS;
+	}
 	return status;
 }
 
@@ -228,6 +296,7 @@ int main(int argc, char **argv)
 	struct options o = { .mode = BENCH_COUNT };
 	struct bench_setup setup = { 0 };
 	struct bench_run run = { 0 };
+	struct bench_floor floor = { .fd = -1 };
 	struct bench_case *cases;
 	int status;
 
@@ -236,19 +305,27 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	cases = bench_cases(&o.sel, &run.count);
-	if (!cases || !run.count) {
-		fprintf(stderr, "holdfast-bench: no case is chosen: see --list --full\n");
+	/* Races are about time; a choice by backing, size or state is no choice of a race. */
+	if (o.mode == BENCH_TIME && !o.sel.kinds && !o.sel.sizes && !o.sel.states)
+		run.races = bench_races(o.sel.only, &run.nr_races);
+	if (!cases || !(run.count + run.nr_races)) {
+		fprintf(stderr, "holdfast-bench: no case is chosen: see --list --full, and with "
+				"--mode=time\n");
 		free(cases);
+		bench_run_free(&run);
 		return EXIT_USAGE;
 	}
 	if (o.list) {
 		for (size_t i = 0; i < run.count; i++)
 			puts(cases[i].name);
+		for (size_t i = 0; i < run.nr_races; i++)
+			puts(run.races[i].name);
 		free(cases);
+		bench_run_free(&run);
 		return EXIT_SUCCESS;
 	}
 
-	run.results = calloc(run.count, sizeof(*run.results));
+	run.results = calloc(run.count + 1, sizeof(*run.results));
 	if (!run.results || prepare(&setup, &o)) {
 		free(cases);
 		bench_run_free(&run);
@@ -266,7 +343,13 @@ int main(int argc, char **argv)
 
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	if (!o.no_floors)
+		choose_floor(&setup, &floor);
 	measure_all(&setup, &run);
+	run_races(&setup, &run);
+	if (o.counts)
+		count_all(&setup, &run);
+	bench_floor_close(&floor);
 	status = exit_status(&run);
 	if (report(&run, o.json) && !status)
 		status = EXIT_CASE_FAILED;

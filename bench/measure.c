@@ -9,6 +9,15 @@
  * Never faulted: every repetition gets fresh memory, is measured, and gives it back. Beside it,
  * as much memory is faulted in by a plain loop in user space.
  *
+ * The floor is measured on the same memory, as if it were one more lane: on the shared
+ * allocation after each repetition, on fresh memory after the touch loop has faulted it in.
+ *
+ * Churn. A slab of the kernel's that happens to have one free object left makes each allocation
+ * from it, and each free to it, several hundred instructions dearer, and stays that way for as
+ * long as nobody else allocates: on 6.1 a map of 2M cost 3682 or 4024 depending on what was in
+ * the guest's image. Some unmeasured maps before each repetition, each time another number of
+ * them, leave no two repetitions with the same slabs.
+ *
  * Rest. Freed pages wait in per-CPU lists, last in, first out: memory allocated right after a
  * large free gets them in descending order, where nothing is contiguous, and freeing that turns
  * the order round again. Two lanes in turn would see one order each. The kernel gives the lists
@@ -18,7 +27,9 @@
  * the client library that fill in its argument); errors are looked at afterwards.
  */
 #include "measure.h"
+#include "alias.h"
 #include "cases.h"
+#include "counts.h"
 #include "format.h"
 #include "lane.h"
 
@@ -35,6 +46,11 @@
 
 /* Above 4 GiB, and aligned so that the IOMMU can use its largest pages. */
 #define IOVA_BASE (4ULL << 30)
+
+/* Where the maps of churn() go: clear of everything measured, and of the MSI window. */
+#define CHURN_BASE (1ULL << 30)
+#define CHURN_LEAST 33
+#define CHURN_MOST (2ULL << 20)
 
 /* A backend that frees behind our back gets this long, milliseconds. */
 #define SETTLE_MS 2000
@@ -101,18 +117,93 @@ static int turn_null(const struct bench_setup *s, struct bench_lane *lane, struc
 	return ret < 0 ? fail(r, lane, "null ioctl", ret) : 0;
 }
 
+/*
+ * Let everybody run who waits for the CPU. khugepaged looks at a process that has just got huge
+ * pages; while it queues for the mmap lock, every release of that lock takes 340 instructions
+ * longer, on 6.1, for as long as it does not get to run.
+ */
+static void breathe(void)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	nanosleep(&moment, NULL);
+}
+
+/* Bytes behind a line of /proc/vmstat that counts pages. */
+static int64_t pages_of(const char *name)
+{
+	uint64_t pages;
+
+	return hf_proc_vmstat(name, &pages) ? -1 : (int64_t)(pages * BENCH_PAGE);
+}
+
+/* Free memory, what waits in per-CPU lists included; -1 when the kernel does not say. */
+static int64_t free_memory(void)
+{
+	char line[256];
+	long long pages, sum = -1;
+	FILE *f = fopen("/proc/zoneinfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " pages free %lld", &pages) == 1 ||
+		    sscanf(line, " count: %lld", &pages) == 1)
+			sum = (sum < 0 ? 0 : sum) + pages;
+	if (f)
+		fclose(f);
+	return sum < 0 ? -1 : sum * (int64_t)BENCH_PAGE;
+}
+
+static struct bench_memory in_use(const struct bench_result *r)
+{
+	struct bench_memory now = { 0 };
+	int64_t free_now, reclaimable, other;
+
+	if (!r->what.scale)
+		return now;
+	/* First, because it folds the counters of the CPUs. */
+	reclaimable = pages_of("nr_slab_reclaimable");
+	other = pages_of("nr_slab_unreclaimable");
+	free_now = free_memory();
+	now.known = free_now >= 0 && reclaimable >= 0 && other >= 0;
+	now.slab = reclaimable + other;
+	now.all = -free_now;
+	return now;
+}
+
+/* So many mappings are needed before the memory of one can be told. */
+#define MEMORY_MAPS 10000
+
+/* With everything mapped: what is in use now that was not in use before. */
+static void keep_memory(struct bench_result *r, const struct bench_lane *lane,
+			const struct bench_memory *before)
+{
+	const struct bench_memory now = in_use(r);
+
+	/* Fewer would find room in slabs that others left. */
+	if (r->what.maps >= MEMORY_MAPS && before->known && now.known)
+		r->memory[lane->backend] = (struct bench_memory){
+			.known = true,
+			.slab = now.slab - before->slab,
+			.all = now.all - before->all,
+		};
+}
+
 static int turn_single(const struct bench_setup *s, struct bench_lane *lane,
 		       struct bench_result *r, const struct hf_mem *m, struct turn *t)
 {
+	const struct bench_memory before = in_use(r);
 	uint64_t start, unmapped;
 	int ret;
 
+	breathe();
 	start = bench_clock_now(&s->clock);
 	ret = hf_try_map(&lane->container, IOVA_BASE, m->addr, m->len, HF_RW);
 	keep(t, BENCH_MAP, bench_clock_since(&s->clock, start));
 	if (ret)
 		return fail(r, lane, "map", ret);
+	keep_memory(r, lane, &before);
 
+	breathe();
 	start = bench_clock_now(&s->clock);
 	ret = hf_try_unmap(&lane->container, IOVA_BASE, m->len, 0, &unmapped);
 	keep(t, BENCH_UNMAP, bench_clock_since(&s->clock, start));
@@ -139,15 +230,19 @@ static int map_pieces(struct bench_lane *lane, struct bench_result *r, const str
 static int turn_separate(const struct bench_setup *s, struct bench_lane *lane,
 			 struct bench_result *r, const struct hf_mem *m, struct turn *t)
 {
+	const struct bench_memory before = in_use(r);
 	uint64_t start, unmapped;
 	int ret;
 
+	breathe();
 	start = bench_clock_now(&s->clock);
 	ret = map_pieces(lane, r, m);
 	keep(t, BENCH_MAP, bench_clock_since(&s->clock, start));
 	if (ret)
 		return ret;
+	keep_memory(r, lane, &before);
 
+	breathe();
 	start = bench_clock_now(&s->clock);
 	for (uint64_t at = 0; !ret && at < m->len; at += r->what.size)
 		ret = hf_try_unmap(&lane->container, IOVA_BASE + at, r->what.size, 0, &unmapped);
@@ -158,6 +253,7 @@ static int turn_separate(const struct bench_setup *s, struct bench_lane *lane,
 	ret = map_pieces(lane, r, m);
 	if (ret)
 		return ret;
+	breathe();
 	start = bench_clock_now(&s->clock);
 	ret = hf_try_unmap(&lane->container, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL, &unmapped);
 	keep(t, BENCH_UNMAP_ALL, bench_clock_since(&s->clock, start));
@@ -169,7 +265,8 @@ static int turn_separate(const struct bench_setup *s, struct bench_lane *lane,
 static int allocate(struct bench_result *r, unsigned int flags, struct hf_mem *m)
 {
 	const uint64_t bytes = r->what.size * r->what.maps;
-	const int ret = hf_mem_alloc(r->what.kind, bytes, flags, m);
+	const int ret = r->what.scale ? bench_alias_alloc(r->what.kind, bytes, m)
+				      : hf_mem_alloc(r->what.kind, bytes, flags, m);
 
 	if (ret)
 		return end_case(r, hf_mem_unavailable(ret) ? BENCH_SKIPPED : BENCH_FAILED,
@@ -177,8 +274,55 @@ static int allocate(struct bench_result *r, unsigned int flags, struct hf_mem *m
 	return 0;
 }
 
+/* Null ioctls to take the median of: the shortest thing measured, hit hardest by a timer. */
+#define FLOOR_NULLS 15
+
+/* What the operations on memory that is there cost without a backend. */
+static void floor_turn(const struct bench_setup *s, const struct bench_lane *lane,
+		       struct bench_result *r, const struct hf_mem *m)
+{
+	struct hf_floor_measure f = {
+		.vaddr = (uintptr_t)m->addr,
+		.size = m->len,
+		.iova = IOVA_BASE,
+		.piece = r->what.size,
+		.unmap_piece = r->what.size,
+		.leaf = m->kind->page_size,
+	};
+	struct hf_floor_measure whole = f;
+	struct bench_series nulls = { 0 };
+	int ret;
+
+	if (!s->floor || *r->floor_reason)
+		return;
+	ret = bench_floor_measure(s->floor, s->clock.mode, &f);
+	whole.unmap_piece = m->len;
+	if (!ret && r->what.maps > 1)
+		ret = bench_floor_measure(s->floor, s->clock.mode, &whole);
+	for (int i = 0; !ret && i < FLOOR_NULLS; i++) {
+		const uint64_t start = bench_clock_now(&s->clock);
+
+		ret = hf_container_null(&lane->container) < 0 ? -EIO : 0;
+		bench_series_add(&nulls, bench_clock_since(&s->clock, start));
+	}
+	if (ret) {
+		snprintf(r->floor_reason, sizeof(r->floor_reason), "the floor module answers: %s",
+			 strerror(-ret));
+		memset(r->parts, 0, sizeof(r->parts));
+		return;
+	}
+	bench_series_add(&r->parts[BENCH_PART_NULL], bench_series_median(&nulls));
+	bench_series_add(&r->parts[BENCH_PART_PIN], f.pin);
+	bench_series_add(&r->parts[BENCH_PART_MAP], f.map);
+	bench_series_add(&r->parts[BENCH_PART_UNMAP], f.unmap);
+	bench_series_add(&r->parts[BENCH_PART_UNPIN], f.unpin);
+	if (r->what.maps > 1)
+		bench_series_add(&r->parts[BENCH_PART_UNMAP_WHOLE], whole.unmap);
+}
+
 /* Fault fresh memory in as a program would, without any VFIO. */
-static int touch_turn(const struct bench_setup *s, struct bench_result *r)
+static int touch_turn(const struct bench_setup *s, const struct bench_lane *lane,
+		      struct bench_result *r)
 {
 	struct hf_mem m;
 	uint64_t start;
@@ -189,20 +333,57 @@ static int touch_turn(const struct bench_setup *s, struct bench_result *r)
 	for (size_t at = 0; at < m.len; at += BENCH_PAGE)
 		*((volatile char *)m.addr + at) = 1;
 	bench_series_add(&r->touch, bench_clock_since(&s->clock, start));
+	floor_turn(s, lane, r, &m);
 	hf_mem_free(&m);
 	return 0;
+}
+
+/* Each repetition has memory of its own: holdfast's is told, or that of the only backend. */
+static bool counts_runs(const struct bench_setup *s, const struct bench_lane *lane)
+{
+	return lane->backend == BENCH_HOLDFAST || s->nr_backends == 1;
 }
 
 static int turn_fresh(const struct bench_setup *s, struct bench_lane *lane,
 		      struct bench_result *r, struct turn *t)
 {
 	struct hf_mem m;
+	long runs;
 	int ret = allocate(r, 0, &m);
 
 	if (!ret)
 		ret = turn_single(s, lane, r, &m, t);
+	/* The fewest pieces: those of the cheapest repetition. */
+	runs = ret || !counts_runs(s, lane) ? 0 : hf_mem_runs(m.addr, m.len);
+	if (runs > 0 && (!r->runs || (uint64_t)runs < r->runs))
+		r->runs = (uint64_t)runs;
 	hf_mem_free(&m);
 	return ret;
+}
+
+/*
+ * Map something small some dozen times and unmap it again: see the top of the file. A part of
+ * the memory itself where there is some, because each path of a backend has its own allocations;
+ * but never many small pages, which would take longer than what is measured.
+ */
+static int churn(struct bench_lane *lane, struct bench_result *r, const struct hf_mem *m,
+		 unsigned int rep)
+{
+	static char page[BENCH_PAGE] __attribute__((aligned(BENCH_PAGE)));
+	const unsigned int maps = CHURN_LEAST + 3 * rep;
+	const void *from = m->addr ? m->addr : page;
+	uint64_t piece = BENCH_PAGE;
+	int ret = 0;
+
+	if (m->addr && m->kind->props & HF_KIND_HUGE)
+		piece = m->len < CHURN_MOST ? m->len : CHURN_MOST;
+	for (unsigned int i = 0; i < maps && !ret; i++)
+		ret = hf_try_map(&lane->container, CHURN_BASE + i * piece, from, piece, HF_RW);
+	if (ret)
+		return fail(r, lane, "map before the measurement", ret);
+	for (unsigned int i = 0; i < maps && !ret; i++)
+		ret = hf_try_unmap(&lane->container, CHURN_BASE + i * piece, piece, 0, NULL);
+	return ret ? fail(r, lane, "unmap before the measurement", ret) : 0;
 }
 
 static int one_turn(const struct bench_setup *s, struct bench_lane *lane, struct bench_result *r,
@@ -215,7 +396,7 @@ static int one_turn(const struct bench_setup *s, struct bench_lane *lane, struct
 		return turn_null(s, lane, r, t);
 	if (r->what.state == BENCH_NEVER_FAULTED) {
 		bench_rest(s->clock.mode);
-		ret = touch_turn(s, r);
+		ret = touch_turn(s, lane, r);
 		bench_rest(s->clock.mode);
 		return ret ? ret : turn_fresh(s, lane, r, t);
 	}
@@ -244,6 +425,11 @@ static int check_balance(struct bench_result *r, const struct bench_lane *lane,
 	return 0;
 }
 
+static bool left_out(const struct bench_result *r, const struct bench_lane *lane)
+{
+	return r->what.holdfast_only && lane->backend != BENCH_HOLDFAST;
+}
+
 /*
  * Two rounds unmeasured on every lane: the kernel moves a page along its LRU lists when it is
  * pinned for the first and the second time, and not every way of pinning does; where fresh
@@ -253,16 +439,24 @@ static int check_balance(struct bench_result *r, const struct bench_lane *lane,
 static int warm_up(const struct bench_setup *s, struct bench_lane *lanes, struct bench_result *r,
 		   const struct hf_mem *m, const struct hf_proc_snapshot *before)
 {
+	const unsigned int rounds = r->what.scale ? 1 : 2;
 	struct turn ignored;
 
-	for (unsigned int round = 0; round < 2; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		for (unsigned int i = 0; i < s->nr_backends; i++) {
+			if (left_out(r, &lanes[i]))
+				continue;
 			if (one_turn(s, &lanes[i], r, m, &ignored) ||
 			    check_balance(r, &lanes[i], before))
 				return -1;
 		}
+		if (r->what.state == BENCH_PREFAULTED)
+			floor_turn(s, &lanes[0], r, m);
 	}
 	r->touch.count = 0;
+	if (r->what.state == BENCH_NEVER_FAULTED)
+		r->runs = 0;
+	memset(r->parts, 0, sizeof(r->parts));
 	return 0;
 }
 
@@ -279,12 +473,18 @@ static int repeat(const struct bench_setup *s, struct bench_lane *lanes, struct 
 
 			if (stop)
 				return end_case(r, BENCH_SKIPPED, "interrupted");
+			if (left_out(r, lane))
+				continue;
+			if (r->what.state != BENCH_NO_MEMORY && churn(lane, r, m, rep))
+				return -1;
 			if (one_turn(s, lane, r, m, &t))
 				return -1;
 			for (int op = 0; op < BENCH_OPS; op++)
 				if (t.done[op])
 					bench_series_add(&r->ops[op][lane->backend], t.cost[op]);
 		}
+		if (r->what.state == BENCH_PREFAULTED)
+			floor_turn(s, &lanes[0], r, m);
 	}
 	return 0;
 }
@@ -359,7 +559,8 @@ static void run_case(const struct bench_setup *s, struct bench_lane *lanes, stru
 	if (r->what.state == BENCH_PREFAULTED) {
 		if (allocate(r, HF_MEM_TOUCHED, &shared))
 			return;
-		runs = hf_mem_runs(shared.addr, shared.len);
+		/* To read the page table of a terabyte takes longer than to map it. */
+		runs = r->what.scale ? 0 : hf_mem_runs(shared.addr, shared.len);
 		r->runs = runs > 0 ? (uint64_t)runs : 0;
 	}
 	ret = hf_proc_snapshot(&before);
@@ -375,6 +576,14 @@ static void run_case(const struct bench_setup *s, struct bench_lane *lanes, stru
 	hf_mem_free(&shared);
 }
 
+static bool has_backend(const struct bench_setup *s, enum bench_backend backend)
+{
+	for (unsigned int i = 0; i < s->nr_backends; i++)
+		if (s->backends[i] == backend)
+			return true;
+	return false;
+}
+
 void bench_measure(const struct bench_setup *setup, struct bench_result *result)
 {
 	struct bench_lane lanes[BENCH_BACKENDS];
@@ -382,7 +591,75 @@ void bench_measure(const struct bench_setup *setup, struct bench_result *result)
 	for (unsigned int i = 0; i < BENCH_BACKENDS; i++)
 		lanes[i] = (struct bench_lane){ .container.fd = -1, .group.fd = -1 };
 	result->status = BENCH_MEASURED;
+	if (result->what.holdfast_only && !has_backend(setup, BENCH_HOLDFAST)) {
+		end_case(result, BENCH_SKIPPED, "only holdfast is measured, and it is not here");
+		return;
+	}
 	if (!check_memory(result) && !open_lanes(setup, lanes, result))
 		run_case(setup, lanes, result);
 	close_lanes(lanes);
+}
+
+/* Calls between two readings. */
+static void keep_calls(struct bench_result *r, const struct bench_lane *lane, enum bench_op op,
+		       const uint64_t before[BENCH_CALLS])
+{
+	struct bench_calls *c = &r->calls[op][lane->backend];
+	uint64_t now[BENCH_CALLS];
+
+	if (bench_counts_read(now))
+		return;
+	c->known = true;
+	for (int call = 0; call < BENCH_CALLS; call++)
+		c->count[call] = now[call] - before[call];
+}
+
+static void count_turn(struct bench_lane *lane, struct bench_result *r, const struct hf_mem *m)
+{
+	uint64_t before[BENCH_CALLS];
+	int ret = 0;
+
+	if (bench_counts_read(before) || map_pieces(lane, r, m))
+		return;
+	keep_calls(r, lane, BENCH_MAP, before);
+
+	bench_counts_read(before);
+	for (uint64_t at = 0; !ret && at < m->len; at += r->what.size)
+		ret = hf_try_unmap(&lane->container, IOVA_BASE + at, r->what.size, 0, NULL);
+	if (!ret)
+		keep_calls(r, lane, BENCH_UNMAP, before);
+	if (ret || r->what.maps == 1 || map_pieces(lane, r, m))
+		return;
+
+	bench_counts_read(before);
+	if (!hf_try_unmap(&lane->container, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL, NULL))
+		keep_calls(r, lane, BENCH_UNMAP_ALL, before);
+}
+
+void bench_count_calls(const struct bench_setup *s, struct bench_result *result)
+{
+	struct bench_lane lanes[BENCH_BACKENDS];
+	struct bench_result copy = *result;
+	struct hf_mem m = { .fd = -1 };
+
+	for (unsigned int i = 0; i < BENCH_BACKENDS; i++)
+		lanes[i] = (struct bench_lane){ .container.fd = -1, .group.fd = -1 };
+	if (!copy.what.size || copy.status != BENCH_MEASURED || open_lanes(s, lanes, &copy))
+		goto out;
+	for (unsigned int i = 0; i < s->nr_backends; i++) {
+		const bool fresh = copy.what.state == BENCH_NEVER_FAULTED;
+
+		if (stop || left_out(&copy, &lanes[i]))
+			continue;
+		if (fresh || !m.addr) {
+			hf_mem_free(&m);
+			if (allocate(&copy, fresh ? 0 : HF_MEM_TOUCHED, &m))
+				break;
+		}
+		count_turn(&lanes[i], &copy, &m);
+	}
+	memcpy(result->calls, copy.calls, sizeof(copy.calls));
+out:
+	close_lanes(lanes);
+	hf_mem_free(&m);
 }

@@ -6,6 +6,7 @@
 #define HOLDFAST_BENCH_MEASURE_H
 
 #include "clock.h"
+#include "floor.h"
 #include "result.h"
 
 #include <holdfast/pci.h>
@@ -17,6 +18,7 @@
  * @backends: backends to measure, in order
  * @nr_backends: how many
  * @bdfs: a device for each backend
+ * @floor: what measures floors, NULL for a run without them
  * @reps: repetitions of every case, 0 for bench_case_reps()
  * @full: as in struct bench_selection
  */
@@ -25,6 +27,7 @@ struct bench_setup {
 	enum bench_backend backends[BENCH_BACKENDS];
 	unsigned int nr_backends;
 	char bdfs[BENCH_BACKENDS][HF_BDF_LEN];
+	struct bench_floor *floor;
 	unsigned int reps;
 	bool full;
 };
@@ -39,6 +42,14 @@ struct bench_setup {
  * bench_stop() was called.
  */
 void bench_measure(const struct bench_setup *setup, struct bench_result *result);
+
+/**
+ * bench_count_calls() - carry a measured case out once more, to count calls (counts.h)
+ * @setup: the run
+ * @result: .calls are filled in; left unknown when something fails, which is no failure of the
+ *	case: what was measured stands
+ */
+void bench_count_calls(const struct bench_setup *setup, struct bench_result *result);
 
 /**
  * bench_rest() - idle until the kernel has put itself in order after what came before

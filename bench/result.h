@@ -44,6 +44,35 @@ enum bench_op {
 	BENCH_OPS
 };
 
+/** enum bench_part - what an operation cannot do without, measured by itself (floor.h) */
+enum bench_part {
+	BENCH_PART_NULL,        /* one ioctl that VFIO answers without any backend */
+	BENCH_PART_PIN,         /* pin_user_pages_fast() */
+	BENCH_PART_MAP,         /* iommu_map(), iommu_map_sg() */
+	BENCH_PART_UNMAP,       /* iommu_unmap_fast() and a flush, for each mapping */
+	BENCH_PART_UNMAP_WHOLE, /* the same with one flush for all mappings */
+	BENCH_PART_UNPIN,       /* unpin_user_page*() */
+	BENCH_PARTS
+};
+
+/** enum bench_call - calls that are counted (counts.h) */
+enum bench_call {
+	BENCH_CALL_MAP,   /* iommu_map(), iommu_map_sg() */
+	BENCH_CALL_UNMAP, /* iommu_unmap(), iommu_unmap_fast() */
+	BENCH_CALL_FLUSH, /* of the IOTLB */
+	BENCH_CALLS
+};
+
+/**
+ * struct bench_calls - calls of one operation, all mappings of the case
+ * @known: they were counted
+ * @count: by enum bench_call
+ */
+struct bench_calls {
+	bool known;
+	uint64_t count[BENCH_CALLS];
+};
+
 /** enum bench_status - what became of a case */
 enum bench_status { BENCH_MEASURED, BENCH_SKIPPED, BENCH_FAILED, BENCH_STATUSES };
 
@@ -55,6 +84,8 @@ enum bench_status { BENCH_MEASURED, BENCH_SKIPPED, BENCH_FAILED, BENCH_STATUSES 
  * @maps: mappings, each with an ioctl of its own
  * @state: the memory before
  * @quick: belongs to the default set
+ * @scale: about size as such: aliased memory (alias.h), measured once, memory per mapping too
+ * @holdfast_only: not measured on stock, which would take hours
  */
 struct bench_case {
 	char name[64];
@@ -63,6 +94,21 @@ struct bench_case {
 	unsigned int maps;
 	enum bench_state state;
 	bool quick;
+	bool scale;
+	bool holdfast_only;
+};
+
+/**
+ * struct bench_memory - kernel memory that mappings take while they are there, bytes in all
+ * @known: it was measured
+ * @slab: slab memory
+ * @all: every page that is not free any more, slab included, and of IOMMU page tables those that
+ *	no earlier mapping left behind
+ */
+struct bench_memory {
+	bool known;
+	int64_t slab;
+	int64_t all;
 };
 
 /**
@@ -70,9 +116,14 @@ struct bench_case {
  * @what: the case
  * @status: measured, skipped or failed
  * @reason: why it was skipped or how it failed, else empty
- * @runs: physically contiguous runs of the prefaulted memory, 0 when unknown
+ * @runs: physically contiguous runs of the memory, 0 when unknown; of fresh memory the fewest that
+ *	any repetition got
  * @ops: repetitions, by operation and backend; empty where there is nothing
  * @touch: cost of faulting the same memory in from user space, never-faulted cases only
+ * @parts: what the floor is made of; empty where it was not measured
+ * @floor_reason: why it was not, else empty
+ * @memory: what the mappings take, by backend, scale cases only
+ * @calls: calls into the IOMMU, by operation and backend
  */
 struct bench_result {
 	struct bench_case what;
@@ -81,6 +132,30 @@ struct bench_result {
 	uint64_t runs;
 	struct bench_series ops[BENCH_OPS][BENCH_BACKENDS];
 	struct bench_series touch;
+	struct bench_series parts[BENCH_PARTS];
+	char floor_reason[120];
+	struct bench_memory memory[BENCH_BACKENDS];
+	struct bench_calls calls[BENCH_OPS][BENCH_BACKENDS];
+};
+
+/**
+ * struct bench_race - two times of one boot, and the ratio that is wanted (race.h)
+ * @name: unique, "concurrency/two-maps/frag4k/128M"
+ * @what: what is divided by what, for people
+ * @target: the ratio should be at most this
+ * @status: measured, skipped or failed
+ * @reason: why it was skipped or how it failed, else empty
+ * @part: the time that should be small, by backend
+ * @whole: the time it is compared with, of the same repetition
+ */
+struct bench_race {
+	char name[64];
+	char what[96];
+	double target;
+	enum bench_status status;
+	char reason[200];
+	struct bench_series part[BENCH_BACKENDS];
+	struct bench_series whole[BENCH_BACKENDS];
 };
 
 /**
@@ -89,6 +164,10 @@ struct bench_result {
  * @overhead: what one reading costs, already taken off
  * @results: one for each case, in the order they ran
  * @count: entries in @results
+ * @races: one for each race, time mode only
+ * @nr_races: entries in @races
+ * @flush_symbol: function whose calls are the flushes, empty when they were not counted
+ * @calls_reason: why calls were not counted, or not all; else empty
  * @guest: JSON object: where it ran (environment.h); owned
  * @host: JSON object: what the host added (bench-report --annotate); owned, NULL before
  */
@@ -97,6 +176,10 @@ struct bench_run {
 	uint64_t overhead;
 	struct bench_result *results;
 	size_t count;
+	struct bench_race *races;
+	size_t nr_races;
+	char flush_symbol[64];
+	char calls_reason[160];
 	json_object *guest;
 	json_object *host;
 };
@@ -104,6 +187,10 @@ struct bench_run {
 const char *bench_backend_name(enum bench_backend backend); /* "stock", "holdfast" */
 const char *bench_state_name(enum bench_state state); /* "prefaulted", "never-faulted", "-" */
 const char *bench_op_name(enum bench_op op);          /* "map", "unmap", "unmap-all", "null" */
+
+const char *bench_part_name(enum bench_part part);    /* "null", "pin", "iommu_map", … */
+
+const char *bench_call_name(enum bench_call call);    /* "iommu_map", "iommu_unmap", "flush" */
 
 /** bench_case_pages() - 4K pages that the whole case maps, 1 when it maps nothing */
 uint64_t bench_case_pages(const struct bench_case *c);
@@ -124,6 +211,25 @@ double bench_result_per_page(const struct bench_result *r, enum bench_op op,
 double bench_result_gain(const struct bench_result *r, enum bench_op op);
 
 /**
+ * bench_result_floor() - what an operation cannot cost less than, whole operation
+ *
+ * map: the ioctls, the touch loop where memory has to be faulted in, pinning, mapping. unmap:
+ * the ioctls, unmapping, unpinning. GUP faults memory in without the exceptions that the touch
+ * loop takes, so a never-faulted map may go below its floor.
+ *
+ * Return: units; negative when it was not measured or the operation has none.
+ */
+double bench_result_floor(const struct bench_result *r, enum bench_op op);
+
+/**
+ * bench_result_over_floor() - a backend's median divided by the floor
+ *
+ * Return: the ratio; negative when one of them was not measured.
+ */
+double bench_result_over_floor(const struct bench_result *r, enum bench_op op,
+			       enum bench_backend backend);
+
+/**
  * bench_noise_percent() - by how much repetitions may differ and still agree
  *
  * An instruction count is exact but for timer interrupts; time on a shared machine is not.
@@ -138,6 +244,16 @@ double bench_noise_percent(enum bench_mode mode);
  * two was not measured, and of BENCH_NULL, which no backend serves.
  */
 bool bench_result_loss(const struct bench_result *r, enum bench_op op, enum bench_mode mode);
+
+/**
+ * bench_race_ratio() - median of the ratios of the repetitions
+ *
+ * Return: the ratio; negative when a backend was not measured.
+ */
+double bench_race_ratio(const struct bench_race *r, enum bench_backend backend);
+
+/** bench_run_has_floors() - was the floor of any case measured? */
+bool bench_run_has_floors(const struct bench_run *run);
 
 /** bench_run_has() - was anything measured on a backend? */
 bool bench_run_has(const struct bench_run *run, enum bench_backend backend);

@@ -54,34 +54,87 @@ static json_object *series_to_json(const struct bench_series *s, uint64_t pages,
 	return o;
 }
 
+static json_object *calls_to_json(const struct bench_calls *c)
+{
+	json_object *o = json_object_new_object();
+
+	for (int call = 0; call < BENCH_CALLS; call++)
+		put_number(o, bench_call_name(call), c->count[call]);
+	return o;
+}
+
 static json_object *ops_to_json(const struct bench_result *r, double noise)
 {
 	const uint64_t pages = bench_case_pages(&r->what);
 	json_object *ops = json_object_new_object();
 
 	for (int op = 0; op < BENCH_OPS; op++) {
-		json_object *o = NULL;
+		json_object *o = NULL, *series;
 
 		for (int b = 0; b < BENCH_BACKENDS; b++) {
 			if (!r->ops[op][b].count)
 				continue;
 			if (!o)
 				o = json_object_new_object();
-			put(o, bench_backend_name(b),
-			    series_to_json(&r->ops[op][b], pages, noise));
+			series = series_to_json(&r->ops[op][b], pages, noise);
+			if (r->calls[op][b].known)
+				put(series, "calls", calls_to_json(&r->calls[op][b]));
+			put(o, bench_backend_name(b), series);
 		}
 		if (!o)
 			continue;
 		if (bench_result_gain(r, op) > 0)
 			put_derived(o, "stock_over_holdfast", bench_result_gain(r, op));
+		if (bench_result_floor(r, op) >= 0)
+			put_derived(o, "floor", bench_result_floor(r, op));
+		if (bench_result_over_floor(r, op, BENCH_HOLDFAST) >= 0)
+			put_derived(o, "holdfast_over_floor",
+				    bench_result_over_floor(r, op, BENCH_HOLDFAST));
 		put(ops, bench_op_name(op), o);
 	}
 	return ops;
 }
 
+static json_object *floor_to_json(const struct bench_result *r, double noise)
+{
+	json_object *o = json_object_new_object(), *parts = json_object_new_object();
+
+	if (*r->floor_reason)
+		put_text(o, "reason", r->floor_reason);
+	for (int part = 0; part < BENCH_PARTS; part++)
+		if (r->parts[part].count)
+			put(parts, bench_part_name(part),
+			    series_to_json(&r->parts[part], bench_case_pages(&r->what), noise));
+	put(o, "parts", parts);
+	return o;
+}
+
+/* Bytes of one mapping, for all backends that were asked. */
+static json_object *memory_to_json(const struct bench_result *r)
+{
+	json_object *o = NULL;
+
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		const struct bench_memory *m = &r->memory[b];
+		json_object *of_backend;
+
+		if (!m->known)
+			continue;
+		if (!o)
+			o = json_object_new_object();
+		of_backend = json_object_new_object();
+		put(of_backend, "slab", json_object_new_int64(m->slab));
+		put(of_backend, "all", json_object_new_int64(m->all));
+		put_derived(of_backend, "slab_per_mapping", (double)m->slab / r->what.maps);
+		put_derived(of_backend, "all_per_mapping", (double)m->all / r->what.maps);
+		put(o, bench_backend_name(b), of_backend);
+	}
+	return o;
+}
+
 static json_object *result_to_json(const struct bench_result *r, double noise)
 {
-	json_object *o = json_object_new_object();
+	json_object *o = json_object_new_object(), *memory;
 
 	put_text(o, "name", r->what.name);
 	put_text(o, "kind", r->what.kind);
@@ -98,7 +151,39 @@ static json_object *result_to_json(const struct bench_result *r, double noise)
 		if (r->touch.count)
 			put(o, "touch",
 			    series_to_json(&r->touch, bench_case_pages(&r->what), noise));
+		if (*r->floor_reason || r->parts[BENCH_PART_NULL].count)
+			put(o, "floor", floor_to_json(r, noise));
+		memory = memory_to_json(r);
+		if (memory)
+			put(o, "memory", memory);
 	}
+	return o;
+}
+
+static json_object *race_to_json(const struct bench_race *r, double noise)
+{
+	json_object *o = json_object_new_object(), *backends = json_object_new_object();
+
+	put_text(o, "name", r->name);
+	put_text(o, "what", r->what);
+	put_derived(o, "target", r->target);
+	put_text(o, "status", status_names[r->status]);
+	if (*r->reason)
+		put_text(o, "reason", r->reason);
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		const double ratio = bench_race_ratio(r, b);
+		json_object *of_backend;
+
+		if (ratio < 0)
+			continue;
+		of_backend = json_object_new_object();
+		put_derived(of_backend, "ratio", ratio);
+		put(of_backend, "met", json_object_new_boolean(ratio <= r->target));
+		put(of_backend, "part", series_to_json(&r->part[b], 1, noise));
+		put(of_backend, "whole", series_to_json(&r->whole[b], 1, noise));
+		put(backends, bench_backend_name(b), of_backend);
+	}
+	put(o, "backends", backends);
 	return o;
 }
 
@@ -119,6 +204,18 @@ int bench_run_write(const struct bench_run *run, const char *path)
 		json_object_array_add(cases, result_to_json(&run->results[i],
 							    bench_noise_percent(run->mode)));
 	put(o, "cases", cases);
+	if (*run->flush_symbol)
+		put_text(o, "flush_symbol", run->flush_symbol);
+	if (*run->calls_reason)
+		put_text(o, "calls_reason", run->calls_reason);
+	if (run->nr_races) {
+		json_object *races = json_object_new_array();
+
+		for (size_t i = 0; i < run->nr_races; i++)
+			json_object_array_add(races, race_to_json(&run->races[i],
+							bench_noise_percent(run->mode)));
+		put(o, "concurrency", races);
+	}
 
 	errno = 0;
 	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
@@ -202,6 +299,19 @@ static bool read_series(json_object *o, struct bench_series *s)
 	return true;
 }
 
+static bool read_calls(json_object *of_backend, struct bench_calls *c)
+{
+	json_object *calls;
+
+	if (!json_object_object_get_ex(of_backend, "calls", &calls))
+		return true;
+	c->known = true;
+	for (int call = 0; call < BENCH_CALLS; call++)
+		if (!get_number(calls, bench_call_name(call), &c->count[call]))
+			return false;
+	return true;
+}
+
 static bool read_ops(json_object *o, struct bench_result *r)
 {
 	json_object *ops, *by_backend, *series;
@@ -213,11 +323,48 @@ static bool read_ops(json_object *o, struct bench_result *r)
 			continue;
 		for (int b = 0; b < BENCH_BACKENDS; b++)
 			if (json_object_object_get_ex(by_backend, bench_backend_name(b), &series) &&
-			    !read_series(series, &r->ops[op][b]))
+			    (!read_series(series, &r->ops[op][b]) ||
+			     !read_calls(series, &r->calls[op][b])))
 				return false;
 	}
 	if (json_object_object_get_ex(o, "touch", &series))
 		return read_series(series, &r->touch);
+	return true;
+}
+
+/* The member is younger than the schema: runs without it are runs without floors. */
+static bool read_floor(json_object *o, struct bench_result *r)
+{
+	json_object *floor, *parts, *series;
+
+	if (!json_object_object_get_ex(o, "floor", &floor))
+		return true;
+	get_text(floor, "reason", r->floor_reason, sizeof(r->floor_reason));
+	if (!json_object_object_get_ex(floor, "parts", &parts))
+		return false;
+	for (int part = 0; part < BENCH_PARTS; part++)
+		if (json_object_object_get_ex(parts, bench_part_name(part), &series) &&
+		    !read_series(series, &r->parts[part]))
+			return false;
+	return true;
+}
+
+static bool read_memory(json_object *o, struct bench_result *r)
+{
+	json_object *memory, *of_backend, *slab, *all;
+
+	if (!json_object_object_get_ex(o, "memory", &memory))
+		return true;
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		if (!json_object_object_get_ex(memory, bench_backend_name(b), &of_backend))
+			continue;
+		if (!json_object_object_get_ex(of_backend, "slab", &slab) ||
+		    !json_object_object_get_ex(of_backend, "all", &all))
+			return false;
+		r->memory[b] = (struct bench_memory){ .known = true,
+						      .slab = json_object_get_int64(slab),
+						      .all = json_object_get_int64(all) };
+	}
 	return true;
 }
 
@@ -237,7 +384,52 @@ static bool read_result(json_object *o, struct bench_result *r)
 	r->status = status;
 	get_text(o, "reason", r->reason, sizeof(r->reason));
 	get_number(o, "runs", &r->runs);
-	return read_ops(o, r);
+	return read_ops(o, r) && read_floor(o, r) && read_memory(o, r);
+}
+
+static bool read_race(json_object *o, struct bench_race *r)
+{
+	json_object *backends, *of_backend, *value;
+	unsigned int status;
+
+	if (!get_text(o, "name", r->name, sizeof(r->name)) ||
+	    !get_text(o, "what", r->what, sizeof(r->what)) ||
+	    !json_object_object_get_ex(o, "target", &value) ||
+	    !get_choice(o, "status", status_name, BENCH_STATUSES, &status) ||
+	    !json_object_object_get_ex(o, "backends", &backends))
+		return false;
+	r->target = json_object_get_double(value);
+	r->status = status;
+	get_text(o, "reason", r->reason, sizeof(r->reason));
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		if (!json_object_object_get_ex(backends, bench_backend_name(b), &of_backend))
+			continue;
+		if (!json_object_object_get_ex(of_backend, "part", &value) ||
+		    !read_series(value, &r->part[b]) ||
+		    !json_object_object_get_ex(of_backend, "whole", &value) ||
+		    !read_series(value, &r->whole[b]))
+			return false;
+	}
+	return true;
+}
+
+/* Runs without races have no such member. */
+static bool read_races(json_object *o, struct bench_run *run)
+{
+	json_object *races;
+
+	if (!json_object_object_get_ex(o, "concurrency", &races))
+		return true;
+	if (!json_object_is_type(races, json_type_array))
+		return false;
+	run->races = calloc(json_object_array_length(races) + 1, sizeof(*run->races));
+	if (!run->races)
+		return false;
+	run->nr_races = json_object_array_length(races);
+	for (size_t i = 0; i < run->nr_races; i++)
+		if (!read_race(json_object_array_get_idx(races, i), &run->races[i]))
+			return false;
+	return true;
 }
 
 static bool read_run(json_object *o, struct bench_run *run)
@@ -255,6 +447,8 @@ static bool read_run(json_object *o, struct bench_run *run)
 	    !json_object_is_type(cases, json_type_array))
 		return false;
 	run->mode = mode;
+	get_text(o, "flush_symbol", run->flush_symbol, sizeof(run->flush_symbol));
+	get_text(o, "calls_reason", run->calls_reason, sizeof(run->calls_reason));
 	if (json_object_object_get_ex(o, "guest", &value))
 		run->guest = json_object_get(value);
 	if (json_object_object_get_ex(o, "host", &value))
@@ -267,7 +461,7 @@ static bool read_run(json_object *o, struct bench_run *run)
 	for (size_t i = 0; i < run->count; i++)
 		if (!read_result(json_object_array_get_idx(cases, i), &run->results[i]))
 			return false;
-	return true;
+	return read_races(o, run);
 }
 
 int bench_run_read(struct bench_run *run, const char *path)

@@ -25,6 +25,8 @@ struct row {
 	char stock[BENCH_TEXT];
 	char holdfast[BENCH_TEXT];
 	char gain_text[BENCH_TEXT];
+	char floor[BENCH_TEXT];
+	char over_floor[BENCH_TEXT];
 	double gain;
 	enum { NEITHER, GOOD, BAD } tone;
 	bool unsteady;
@@ -69,6 +71,10 @@ static struct row make_row(const struct bench_run *run, const struct bench_resul
 	snprintf(row.gain_text, sizeof(row.gain_text), "-");
 	if (row.gain >= 0)
 		bench_format_ratio(row.gain_text, row.gain);
+	value_text(row.floor, bench_result_floor(r, op) / (double)bench_case_pages(&r->what));
+	snprintf(row.over_floor, sizeof(row.over_floor), "-");
+	if (bench_result_over_floor(r, op, BENCH_HOLDFAST) >= 0)
+		bench_format_ratio(row.over_floor, bench_result_over_floor(r, op, BENCH_HOLDFAST));
 	row.unsteady = !bench_series_agrees(&r->ops[op][BENCH_STOCK], noise) ||
 		       !bench_series_agrees(&r->ops[op][BENCH_HOLDFAST], noise);
 	row.tone = bench_result_loss(r, op, run->mode) ? BAD : row.gain >= 1.0 ? GOOD : NEITHER;
@@ -77,7 +83,7 @@ static struct row make_row(const struct bench_run *run, const struct bench_resul
 
 static void rule(FILE *out)
 {
-	for (int i = 0; i < 91; i++)
+	for (int i = 0; i < 113; i++)
 		fputs("─", out);
 	fputc('\n', out);
 }
@@ -87,10 +93,10 @@ static void text_row(FILE *out, const struct row *row, const char *kind, bool co
 	static const char *const tints[] = { [NEITHER] = "", [GOOD] = GREEN, [BAD] = RED };
 	const char *tint = colour ? tints[row->tone] : "";
 
-	fprintf(out, "%-17s %9s  %-13s  %-9s  %12s  %12s  %s%8s%s%s\n", kind, row->size,
-		bench_state_name(row->result->what.state), bench_op_name(row->op), row->stock,
-		row->holdfast, tint, row->gain_text, *tint ? PLAIN : "",
-		row->unsteady ? " *" : "");
+	fprintf(out, "%-17s %9s  %-13s  %-9s  %12s  %12s  %s%8s%s  %10s  %8s%s\n", kind,
+		row->size, bench_state_name(row->result->what.state), bench_op_name(row->op),
+		row->stock, row->holdfast, tint, row->gain_text, *tint ? PLAIN : "", row->floor,
+		row->over_floor, row->unsteady ? " *" : "");
 }
 
 static void text_touch(FILE *out, const struct bench_result *r, bool colour)
@@ -152,6 +158,135 @@ static void text_losses(FILE *out, const struct bench_run *run)
 			run->mode == BENCH_COUNT ? "0.2" : "5");
 }
 
+static bool has_memory(const struct bench_result *r)
+{
+	return r->memory[BENCH_STOCK].known || r->memory[BENCH_HOLDFAST].known;
+}
+
+static bool any_memory(const struct bench_run *run)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (has_memory(&run->results[i]))
+			return true;
+	return false;
+}
+
+/* "slab / all" bytes of one mapping. */
+static void memory_text(char buf[2 * BENCH_TEXT], const struct bench_result *r,
+			enum bench_backend backend)
+{
+	const struct bench_memory *m = &r->memory[backend];
+
+	if (m->known)
+		snprintf(buf, 2 * BENCH_TEXT, "%.0f / %.0f", (double)m->slab / r->what.maps,
+			 (double)m->all / r->what.maps);
+	else
+		snprintf(buf, 2 * BENCH_TEXT, "-");
+}
+
+static void text_memory(FILE *out, const struct bench_run *run)
+{
+	if (!any_memory(run))
+		return;
+	fprintf(out, "\nKernel memory of one mapping, bytes: slab / everything\n");
+	rule(out);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_result *r = &run->results[i];
+		char stock[2 * BENCH_TEXT], holdfast[2 * BENCH_TEXT];
+
+		if (!has_memory(r))
+			continue;
+		memory_text(stock, r, BENCH_STOCK);
+		memory_text(holdfast, r, BENCH_HOLDFAST);
+		fprintf(out, "%-36s stock %18s   holdfast %18s\n", r->what.name, stock, holdfast);
+	}
+	rule(out);
+}
+
+static bool any_calls(const struct bench_run *run)
+{
+	for (size_t i = 0; i < run->count; i++)
+		for (int op = 0; op < BENCH_OPS; op++)
+			for (int b = 0; b < BENCH_BACKENDS; b++)
+				if (run->results[i].calls[op][b].known)
+					return true;
+	return false;
+}
+
+/* Maps, unmaps and flushes of an operation. */
+static void calls_text(char buf[3 * BENCH_TEXT], const struct bench_calls *c)
+{
+	if (c->known)
+		snprintf(buf, 3 * BENCH_TEXT, "%llu / %llu / %llu",
+			 (unsigned long long)c->count[BENCH_CALL_MAP],
+			 (unsigned long long)c->count[BENCH_CALL_UNMAP],
+			 (unsigned long long)c->count[BENCH_CALL_FLUSH]);
+	else
+		snprintf(buf, 3 * BENCH_TEXT, "-");
+}
+
+static void text_calls(FILE *out, const struct bench_run *run)
+{
+	if (!any_calls(run)) {
+		if (*run->calls_reason)
+			fprintf(out, "\n%s\n", run->calls_reason);
+		return;
+	}
+	fprintf(out, "\nCalls of one whole operation: iommu_map* / iommu_unmap* / flush (%s)\n",
+		*run->flush_symbol ? run->flush_symbol : run->calls_reason);
+	rule(out);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_result *r = &run->results[i];
+
+		for (int op = 0; op < BENCH_OPS; op++) {
+			char stock[3 * BENCH_TEXT], holdfast[3 * BENCH_TEXT];
+
+			if (!r->calls[op][BENCH_STOCK].known && !r->calls[op][BENCH_HOLDFAST].known)
+				continue;
+			calls_text(stock, &r->calls[op][BENCH_STOCK]);
+			calls_text(holdfast, &r->calls[op][BENCH_HOLDFAST]);
+			fprintf(out, "%-36s %-9s  stock %22s   holdfast %22s\n", r->what.name,
+				bench_op_name(op), stock, holdfast);
+		}
+	}
+	rule(out);
+}
+
+static void ratio_text(char buf[BENCH_TEXT], double ratio)
+{
+	if (ratio < 0)
+		snprintf(buf, BENCH_TEXT, "-");
+	else
+		snprintf(buf, BENCH_TEXT, "%.3f", ratio);
+}
+
+static const char *verdict(const struct bench_race *r)
+{
+	const double ratio = bench_race_ratio(r, BENCH_HOLDFAST);
+
+	return ratio < 0 ? "-" : ratio <= r->target ? "met" : "MISSED";
+}
+
+static void text_races(FILE *out, const struct bench_run *run)
+{
+	if (!run->nr_races)
+		return;
+	fprintf(out, "\nConcurrency: time divided by time, medians of one boot\n");
+	rule(out);
+	fprintf(out, "%-36s %8s %9s %7s  %-7s %s\n", "race", "stock", "holdfast", "target", "",
+		"what");
+	for (size_t i = 0; i < run->nr_races; i++) {
+		const struct bench_race *r = &run->races[i];
+		char stock[BENCH_TEXT], holdfast[BENCH_TEXT];
+
+		ratio_text(stock, bench_race_ratio(r, BENCH_STOCK));
+		ratio_text(holdfast, bench_race_ratio(r, BENCH_HOLDFAST));
+		fprintf(out, "%-36s %8s %9s %7.2f  %-7s %s\n", r->name, stock, holdfast, r->target,
+			verdict(r), r->status == BENCH_MEASURED ? r->what : r->reason);
+	}
+	rule(out);
+}
+
 static bool any_touch(const struct bench_run *run)
 {
 	for (size_t i = 0; i < run->count; i++)
@@ -172,12 +307,19 @@ void bench_table_text(FILE *out, const struct bench_run *run, bool colour)
 	const char *previous = "";
 	bool unsteady = false;
 
+	/* A run of races only. */
+	if (!run->count) {
+		fprintf(out, "Linux %s, %s IOMMU\n", bench_run_text(run, "kernel"),
+			bench_run_text(run, "iommu"));
+		text_races(out, run);
+		return;
+	}
 	fprintf(out, "%sLinux %s, %s IOMMU: %s per 4K page%s\n", colour ? BOLD : "",
 		bench_run_text(run, "kernel"), bench_run_text(run, "iommu"),
 		bench_mode_unit(run->mode), colour ? PLAIN : "");
 	rule(out);
-	fprintf(out, "%-17s %9s  %-13s  %-9s  %12s  %12s  %8s\n", "backing", "size", "state", "op",
-		"stock", "holdfast", "ratio");
+	fprintf(out, "%-17s %9s  %-13s  %-9s  %12s  %12s  %8s  %10s  %8s\n", "backing", "size",
+		"state", "op", "stock", "holdfast", "ratio", "floor", "x floor");
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_result *r = &run->results[i];
 		const bool fresh = strcmp(previous, r->what.kind) != 0;
@@ -205,6 +347,8 @@ void bench_table_text(FILE *out, const struct bench_run *run, bool colour)
 	if (any_touch(run))
 		fprintf(out, " (touch): a plain loop faulting the same memory in.");
 	fputc('\n', out);
+	if (bench_run_has_floors(run))
+		fprintf(out, "floor: ioctl, GUP and IOMMU calls alone; x floor: holdfast / floor.\n");
 	if (unsteady)
 		fprintf(out, "*: repetitions were more than %.0f %% apart; the median is shown.\n",
 			bench_noise_percent(run->mode));
@@ -213,6 +357,9 @@ void bench_table_text(FILE *out, const struct bench_run *run, bool colour)
 		fprintf(out, "Stock only: vfio_iommu_holdfast was not loaded or not asked for.\n");
 	text_reasons(out, run, BENCH_SKIPPED, "Skipped");
 	text_reasons(out, run, BENCH_FAILED, "FAILED");
+	text_calls(out, run);
+	text_memory(out, run);
+	text_races(out, run);
 }
 
 static const struct bench_result *find(const struct bench_run *run, const char *name)
@@ -226,14 +373,62 @@ static const struct bench_result *find(const struct bench_run *run, const char *
 static void markdown_cells(FILE *out, const struct bench_run *run, const struct bench_result *r,
 			   enum bench_op op)
 {
+	const bool floors = bench_run_has_floors(run);
 	struct row row;
 
 	if (!r || !has_row(r, op)) {
-		fputs(" - | - | - |", out);
+		fprintf(out, " - | - | - |%s", floors ? " - | - |" : "");
 		return;
 	}
 	row = make_row(run, r, op);
 	fprintf(out, " %s | %s | %s |", row.stock, row.holdfast, row.gain_text);
+	if (floors)
+		fprintf(out, " %s | %s |", row.floor, row.over_floor);
+}
+
+static void markdown_profile(FILE *out, const struct bench_run *run)
+{
+	const char *profile = bench_run_text(run, "profile");
+
+	fputs(*profile ? profile : bench_run_text(run, "kernel"), out);
+}
+
+static const struct bench_race *find_race(const struct bench_run *run, const char *name)
+{
+	for (size_t i = 0; i < run->nr_races; i++)
+		if (!strcmp(run->races[i].name, name))
+			return &run->races[i];
+	return NULL;
+}
+
+static void markdown_races(FILE *out, const struct bench_run *runs, size_t count, const char *only)
+{
+	fputs("\n| race | target |", out);
+	for (size_t n = 0; n < count; n++) {
+		fputc(' ', out);
+		markdown_profile(out, &runs[n]);
+		fputs(" stock | holdfast |", out);
+	}
+	fputs("\n|---|--:|", out);
+	for (size_t n = 0; n < count; n++)
+		fputs("--:|--:|", out);
+	fputc('\n', out);
+	for (size_t i = 0; i < runs[0].nr_races; i++) {
+		const struct bench_race *first = &runs[0].races[i];
+
+		if (!bench_list_has(only, first->name))
+			continue;
+		fprintf(out, "| %s: %s | %.2f |", first->name, first->what, first->target);
+		for (size_t n = 0; n < count; n++) {
+			const struct bench_race *r = find_race(&runs[n], first->name);
+			char stock[BENCH_TEXT], holdfast[BENCH_TEXT];
+
+			ratio_text(stock, r ? bench_race_ratio(r, BENCH_STOCK) : -1.0);
+			ratio_text(holdfast, r ? bench_race_ratio(r, BENCH_HOLDFAST) : -1.0);
+			fprintf(out, " %s | %s |", stock, holdfast);
+		}
+		fputc('\n', out);
+	}
 }
 
 void bench_table_markdown(FILE *out, const struct bench_run *runs, size_t count,
@@ -241,15 +436,14 @@ void bench_table_markdown(FILE *out, const struct bench_run *runs, size_t count,
 {
 	fputs("| backing | size | state | op |", out);
 	for (size_t n = 0; n < count; n++) {
-		const char *profile = bench_run_text(&runs[n], "profile");
-
-		if (!*profile)
-			profile = bench_run_text(&runs[n], "kernel");
-		fprintf(out, " %s stock | holdfast | ratio |", profile);
+		fputc(' ', out);
+		markdown_profile(out, &runs[n]);
+		fprintf(out, " stock | holdfast | ratio |%s",
+			bench_run_has_floors(&runs[n]) ? " floor | x floor |" : "");
 	}
 	fputs("\n|---|--:|---|---|", out);
 	for (size_t n = 0; n < count; n++)
-		fputs("--:|--:|--:|", out);
+		fprintf(out, "--:|--:|--:|%s", bench_run_has_floors(&runs[n]) ? "--:|--:|" : "");
 	fputc('\n', out);
 
 	for (size_t i = 0; count && i < runs[0].count; i++) {
@@ -268,6 +462,8 @@ void bench_table_markdown(FILE *out, const struct bench_run *runs, size_t count,
 			fputc('\n', out);
 		}
 	}
+	if (count && runs[0].nr_races)
+		markdown_races(out, runs, count, only);
 }
 
 void bench_html_escape(FILE *out, const char *text)
@@ -301,11 +497,77 @@ static void html_total(FILE *out, const struct bench_series *s)
 	fprintf(out, "<td class=n>%s</td>", text);
 }
 
+static void html_calls(FILE *out, const struct bench_run *run)
+{
+	if (!any_calls(run))
+		return;
+	fprintf(out, "<h3>Calls of one whole operation</h3>\n<p>iommu_map* / iommu_unmap* / flush "
+		     "(%s)</p>\n<table>\n<tr><th>case<th>op<th>stock<th>holdfast</tr>\n",
+		*run->flush_symbol ? run->flush_symbol : run->calls_reason);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_result *r = &run->results[i];
+
+		for (int op = 0; op < BENCH_OPS; op++) {
+			char stock[3 * BENCH_TEXT], holdfast[3 * BENCH_TEXT];
+
+			if (!r->calls[op][BENCH_STOCK].known && !r->calls[op][BENCH_HOLDFAST].known)
+				continue;
+			calls_text(stock, &r->calls[op][BENCH_STOCK]);
+			calls_text(holdfast, &r->calls[op][BENCH_HOLDFAST]);
+			fprintf(out, "<tr><td>%s<td>%s<td class=n>%s<td class=n>%s</tr>\n",
+				r->what.name, bench_op_name(op), stock, holdfast);
+		}
+	}
+	fputs("</table>\n", out);
+}
+
+static void html_memory(FILE *out, const struct bench_run *run)
+{
+	if (!any_memory(run))
+		return;
+	fputs("<h3>Kernel memory of one mapping</h3>\n<p>Bytes: slab / everything.</p>\n"
+	      "<table>\n<tr><th>case<th>stock<th>holdfast</tr>\n", out);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_result *r = &run->results[i];
+		char stock[2 * BENCH_TEXT], holdfast[2 * BENCH_TEXT];
+
+		if (!has_memory(r))
+			continue;
+		memory_text(stock, r, BENCH_STOCK);
+		memory_text(holdfast, r, BENCH_HOLDFAST);
+		fprintf(out, "<tr><td>%s<td class=n>%s<td class=n>%s</tr>\n", r->what.name, stock,
+			holdfast);
+	}
+	fputs("</table>\n", out);
+}
+
+static void html_races(FILE *out, const struct bench_run *run)
+{
+	if (!run->nr_races)
+		return;
+	fputs("<h3>Concurrency</h3>\n<table>\n<tr><th>race<th>stock<th>holdfast<th>target<th>"
+	      "<th>what</tr>\n", out);
+	for (size_t i = 0; i < run->nr_races; i++) {
+		const struct bench_race *r = &run->races[i];
+		const double ratio = bench_race_ratio(r, BENCH_HOLDFAST);
+		char stock[BENCH_TEXT], holdfast[BENCH_TEXT];
+
+		ratio_text(stock, bench_race_ratio(r, BENCH_STOCK));
+		ratio_text(holdfast, ratio);
+		fprintf(out, "<tr><td>%s<td class=n>%s<td class=n>%s<td class=n>%.2f"
+			     "<td class=\"%s\">%s<td>", r->name, stock, holdfast, r->target,
+			ratio < 0 ? "" : ratio <= r->target ? "good" : "bad", verdict(r));
+		bench_html_escape(out, r->status == BENCH_MEASURED ? r->what : r->reason);
+		fputs("</tr>\n", out);
+	}
+	fputs("</table>\n", out);
+}
+
 void bench_table_html(FILE *out, const struct bench_run *run)
 {
 	fprintf(out,
 		"<table>\n<tr><th>backing<th>size<th>state<th>op<th>stock<br>per page"
-		"<th>holdfast<br>per page<th>ratio<th>stock<br>whole<th>holdfast<br>whole"
+		"<th>holdfast<br>per page<th>ratio<th>floor<br>per page<th>x floor<th>stock<br>whole<th>holdfast<br>whole"
 		"<th>physical<br>runs</tr>\n");
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_result *r = &run->results[i];
@@ -322,6 +584,8 @@ void bench_table_html(FILE *out, const struct bench_run *run)
 			fprintf(out, "<td class=\"n %s\">%s%s</td>",
 				row.tone == GOOD ? "good" : row.tone == BAD ? "bad" : "",
 				row.gain_text, row.unsteady ? "*" : "");
+			fprintf(out, "<td class=n>%s<td class=n>%s</td>", row.floor,
+				row.over_floor);
 			html_total(out, &r->ops[op][BENCH_STOCK]);
 			html_total(out, &r->ops[op][BENCH_HOLDFAST]);
 			if (r->runs)
@@ -332,4 +596,7 @@ void bench_table_html(FILE *out, const struct bench_run *run)
 		}
 	}
 	fputs("</table>\n", out);
+	html_calls(out, run);
+	html_memory(out, run);
+	html_races(out, run);
 }

@@ -118,6 +118,28 @@ static void test_naming_looks_through_everything(void **state)
 	free(c);
 }
 
+/* Beside each size that stock cannot do there is one that it can. */
+static void test_scale(void **state)
+{
+	size_t n, both = 0, alone = 0;
+	struct bench_case *c = list((struct bench_selection){ .only = "scale/*" }, &n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_true(c[i].scale);
+		assert_false(c[i].quick);
+		assert_int_equal(bench_case_reps(&c[i], BENCH_COUNT, true), 1);
+		if (c[i].holdfast_only)
+			alone++;
+		else
+			both++;
+	}
+	assert_true(alone > 0 && both >= alone);
+	assert_true(contains(c, n, "scale/1T"));
+	assert_true(contains(c, n, "scale/60000x2M"));
+	free(c);
+}
+
 static void test_pages(void **state)
 {
 	const struct bench_case none = { .maps = 1 };
@@ -156,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_quick_covers_every_backing_at_64m),
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_naming_looks_through_everything),
+		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_reps_fit),
 	};

@@ -151,6 +151,109 @@ static void test_derived(void **state)
 	bench_run_free(&run);
 }
 
+/* What the floor of each operation is made of. */
+static void test_floor(void **state)
+{
+	const struct scratch *s = *state;
+	struct bench_run run, back;
+	struct bench_result *r;
+	char *text;
+
+	sample(&run);
+	r = &run.results[0];
+	assert_false(bench_run_has_floors(&run));
+	assert_true(bench_result_floor(r, BENCH_MAP) < 0);
+	r->what.maps = 2;
+	for (int part = 0; part < BENCH_PARTS; part++)
+		bench_series_add(&r->parts[part], 1u << (4 * part));
+	assert_true(bench_result_floor(r, BENCH_UNMAP) == 0x101002);
+	assert_true(bench_result_floor(r, BENCH_UNMAP_ALL) == 0x110001);
+	assert_true(bench_result_floor(r, BENCH_NULL) < 0);
+	assert_true(bench_result_floor(r, BENCH_MAP) == 0x112 + 16384 * 1000);
+	r->what.state = BENCH_PREFAULTED;
+	assert_true(bench_result_floor(r, BENCH_MAP) == 0x112);
+	assert_true(bench_result_over_floor(r, BENCH_MAP, BENCH_HOLDFAST) == 16384 * 20.0 / 0x112);
+	assert_true(bench_result_over_floor(&run.results[1], BENCH_MAP, BENCH_HOLDFAST) < 0);
+	assert_true(bench_run_has_floors(&run));
+
+	strcpy(run.results[1].floor_reason, "no such memory");
+	assert_int_equal(bench_run_write(&run, s->json), 0);
+	assert_int_equal(bench_run_read(&back, s->json), 0);
+	assert_memory_equal(back.results[0].parts, r->parts, sizeof(r->parts));
+	assert_string_equal(back.results[1].floor_reason, "no such memory");
+	bench_run_free(&back);
+
+	text = printed(as_text, &run);
+	assert_non_null(strstr(text, "x floor: holdfast / floor"));
+	free(text);
+	text = printed(as_markdown, &run);
+	assert_non_null(strstr(text, "ratio | floor | x floor |\n|---|--:|---|---|--:|--:|--:|--:|--:|\n"));
+	free(text);
+	r->parts[BENCH_PART_PIN].count = 0;
+	assert_true(bench_result_floor(r, BENCH_MAP) < 0);
+	bench_run_free(&run);
+}
+
+/* What is beside the table: races, calls, memory. */
+static void test_sections(void **state)
+{
+	static void (*const forms[])(FILE *, const struct bench_run *) = { as_text, as_html };
+	const struct scratch *s = *state;
+	struct bench_run run, back;
+	struct bench_race *race;
+	char *text;
+
+	sample(&run);
+	race = calloc(2, sizeof(*race));
+	assert_non_null(race);
+	strcpy(race[0].name, "concurrency/two-maps");
+	strcpy(race[0].what, "both / one");
+	race[0].target = 0.6;
+	for (int i = 1; i <= 3; i++) {
+		bench_series_add(&race[0].part[BENCH_HOLDFAST], 50 + i);
+		bench_series_add(&race[0].whole[BENCH_HOLDFAST], 100);
+		bench_series_add(&race[0].part[BENCH_STOCK], 100);
+		bench_series_add(&race[0].whole[BENCH_STOCK], 100);
+	}
+	strcpy(race[1].name, "concurrency/other");
+	race[1].status = BENCH_SKIPPED;
+	strcpy(race[1].reason, "no such parameter");
+	run.races = race;
+	run.nr_races = 2;
+	run.results[0].memory[BENCH_HOLDFAST] =
+		(struct bench_memory){ .known = true, .slab = 224, .all = 300 };
+	run.results[0].calls[BENCH_UNMAP][BENCH_HOLDFAST] =
+		(struct bench_calls){ .known = true, .count = { 0, 7, 3 } };
+	strcpy(run.flush_symbol, "flush_it");
+
+	assert_true(bench_race_ratio(&race[0], BENCH_HOLDFAST) == 0.52);
+	assert_true(bench_race_ratio(&race[1], BENCH_HOLDFAST) < 0);
+	assert_int_equal(bench_run_write(&run, s->json), 0);
+	assert_int_equal(bench_run_read(&back, s->json), 0);
+	assert_memory_equal(back.results[0].calls, run.results[0].calls,
+			    sizeof(run.results[0].calls));
+	assert_memory_equal(back.results[0].memory, run.results[0].memory,
+			    sizeof(run.results[0].memory));
+	assert_int_equal(back.nr_races, 2);
+	assert_true(bench_race_ratio(&back.races[0], BENCH_STOCK) == 1.0);
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		text = printed(forms[i], &back);
+		assert_non_null(strstr(text, "0.520"));
+		assert_non_null(strstr(text, "met"));
+		assert_non_null(strstr(text, "no such parameter"));
+		assert_non_null(strstr(text, "224 / 300"));
+		assert_non_null(strstr(text, "0 / 7 / 3"));
+		assert_non_null(strstr(text, "flush_it"));
+		free(text);
+	}
+	text = printed(as_markdown, &back);
+	assert_non_null(strstr(text, "| concurrency/two-maps: both / one | 0.60 | 1.000 | 0.520 |"));
+	free(text);
+	bench_run_free(&run);
+	bench_run_free(&back);
+}
+
 /* A difference within the noise is none. */
 static void test_loss_threshold(void **state)
 {
@@ -244,7 +347,7 @@ static void test_text_table(void **state)
 	assert_non_null(strstr(text, "30.0x"));
 	assert_non_null(strstr(text, "0.500"));
 	assert_non_null(strstr(text, "(touch)"));
-	assert_non_null(strstr(text, "0.50x *"));
+	assert_non_null(strstr(text, "0.50x           -         - *\n"));
 	assert_non_null(strstr(text, "Dearer than stock: anon4k/4K/prefaulted map (0.50x)"));
 	assert_non_null(strstr(text, "hugetlb1g/1G/prefaulted: cannot allocate"));
 	assert_non_null(strstr(text, "FAILED:\n  file/2M/prefaulted: holdfast: map: Bad address"));
@@ -328,6 +431,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_derived),
+		cmocka_unit_test_setup_teardown(test_floor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
 		cmocka_unit_test(test_loss_threshold),
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_files, setup, teardown),
