@@ -16,9 +16,11 @@ user := $(build)/user
 # KDIR: kernel build folder for "module" and "install".
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-# PROFILE (one or more), T and V choose what "test" runs; see help.  scripts/bench
-# takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself.
-test_flags := $(addprefix --profile ,$(PROFILE)) $(if $(T),--tests '$(T)') $(if $(V),--verbose)
+# PROFILE (one or more), T, V and BOOT choose what "test" runs and how; see help.  scripts/bench
+# takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself, scripts/profile
+# PROFILE, BACKEND, KIND, SIZE, STATE, OP and REPS.
+test_flags := $(addprefix --profile ,$(PROFILE)) $(if $(T),--tests '$(T)') $(if $(V),--verbose) \
+	$(if $(BOOT),--append '$(BOOT)')
 
 .PHONY: help
 help:
@@ -26,10 +28,15 @@ help:
 	@echo
 	@echo '  make bench             boot a guest, compare stock and holdfast (about 6 minutes)'
 	@echo '  make bench FULL=1      the whole matrix;  more: scripts/bench --help'
+	@echo '  make profile           which kernel functions the instructions of one map or unmap are in'
+	@echo '                         (PROFILE= BACKEND= KIND= SIZE= STATE= OP=;  more: scripts/profile --help)'
+	@echo '  make bench-gate        does every gated case hold its budget? (bench/budgets.json)'
 	@echo '  make test              unit tests, and functional tests in guests of two kernels'
 	@echo '  make test PROFILE=P    on one kernel: $(shell awk '!/^#/ && NF { printf "%s ", $$1 }' scripts/profiles.conf)'
 	@echo '  make test T=REGEXP     only tests whose name matches;  V=1 shows their output'
-	@echo '  make test-all          on every kernel'
+	@echo '  make test BOOT=TEXT    with TEXT on the kernel command line of the guests'
+	@echo '  make test-all          on every kernel of Debian'
+	@echo '  make test-debug        on a kernel that checks itself, built here once (docs/debugging.md)'
 	@echo '  make unit              only the unit tests'
 	@echo
 	@echo '  make module            build the module for this machine (KDIR=<kernel headers>)'
@@ -47,7 +54,8 @@ setup:
 	@scripts/setup
 
 # The parts in the order they need each other.
-parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile tests/Makefile))
+parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
+	bench/profile/Makefile tests/Makefile))
 
 .PHONY: user
 user:
@@ -70,9 +78,22 @@ test:
 test-all:
 	@scripts/test --all $(test_flags)
 
+.PHONY: test-debug
+test-debug:
+	@scripts/test --debug $(test_flags)
+
 .PHONY: bench
 bench:
 	@scripts/bench
+
+.PHONY: profile
+profile:
+	@scripts/profile
+
+# "make bench-gate SUBSET=1 RECORD=1": see scripts/bench-gate --help.
+.PHONY: bench-gate
+bench-gate:
+	@scripts/bench-gate $(if $(SUBSET),--subset) $(if $(RECORD),--record)
 
 .PHONY: module
 module:

@@ -97,34 +97,56 @@ kdir_release() {
 	sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$record"
 }
 
-# profile_names - every profile, in table order.
+# profile_names [packaged|built|all] - profiles in table order: those whose kernel
+# is Debian's (the default), those whose kernel is built here, or every one.
 profile_names() {
-	awk '!/^[[:space:]]*(#|$)/ { print $1 }' "$HOLDFAST_SCRIPTS/profiles.conf"
+	awk -v want="${1:-packaged}" '!/^[[:space:]]*(#|$)/ &&
+		(want == "all" || (want == "built") == ($6 ~ /[.]config$/)) { print $1 }' \
+		"$HOLDFAST_SCRIPTS/profiles.conf"
 }
 
-# profile_load NAME - set P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS
-# from the table; P_EXTRA is empty for "-".
+# profile_load NAME - set P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS P_SLOW
+# P_BOOT from the table; P_EXTRA is empty for "-".  Where the kernel is built
+# here, P_CONFIG is the file with its options, else empty.
 profile_load() {
 	local row
 	row=$(awk -v n="$1" '!/^[[:space:]]*#/ && $1 == n { print; exit }' \
 		"$HOLDFAST_SCRIPTS/profiles.conf")
-	[[ -n $row ]] || die "no profile '$1': have $(profile_names | paste -sd' '), see scripts/profiles.conf"
-	read -r P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS <<<"$row"
-	[[ -n ${P_HEADERS:-} ]] || die "profile '$1' in scripts/profiles.conf has fewer than six columns"
+	[[ -n $row ]] || die "no profile '$1': have $(profile_names all | paste -sd' '), see scripts/profiles.conf"
+	read -r P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS P_SLOW P_BOOT <<<"$row"
+	[[ -n ${P_SLOW:-} ]] || die "profile '$1' in scripts/profiles.conf has fewer than seven columns"
+	[[ $P_SLOW =~ ^[1-9][0-9]*$ ]] ||
+		die "profile '$1' in scripts/profiles.conf: column slow is a whole number, not '$P_SLOW'"
 	[[ $P_EXTRA == - ]] && P_EXTRA=
-	export P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS
+	P_CONFIG=
+	if [[ $P_HEADERS == *.config ]]; then
+		P_CONFIG=$HOLDFAST_SCRIPTS/$P_HEADERS
+		[[ -r $P_CONFIG ]] || die "profile '$1' in scripts/profiles.conf: there is no $P_CONFIG"
+	fi
+	export P_NAME P_SERIES P_SUITE P_EXTRA P_IMAGE P_HEADERS P_SLOW P_BOOT P_CONFIG
+}
+
+# config_sum - sum of the options in P_CONFIG, whatever its comments and order;
+# empty for a profile whose kernel is Debian's.
+config_sum() {
+	[[ -n $P_CONFIG ]] || return 0
+	grep -E '^(# )?CONFIG_' "$P_CONFIG" | LC_ALL=C sort | sha256sum | cut -c 1-16
 }
 
 # kernel_load PROFILE - set K_* from the record scripts/kernel left:
 # K_RELEASE (uname -r), K_VERSION (package), K_DIR (unpacked image package),
-# K_CHROOT (root folder that has its headers).
+# K_CHROOT (root folder of the Debian that builds for it), K_HEADERS (folder
+# with its headers, in that chroot or in the cache), K_CONFIG (sum of the options
+# it was built with, empty for Debian's own).
 kernel_load() {
 	local record=$HOLDFAST_CACHE/kernels/$1/current
 	[[ -r $record ]] || die "kernel $1 is not in the cache: run scripts/kernel $1"
-	K_RELEASE='' K_VERSION='' K_SUITE=''
+	K_RELEASE='' K_VERSION='' K_SUITE='' K_CONFIG=''
 	# shellcheck disable=SC1090 # written by scripts/kernel
 	source "$record"
 	K_DIR=$HOLDFAST_CACHE/kernels/$1/$K_RELEASE
 	K_CHROOT=$HOLDFAST_CACHE/chroots/$K_SUITE
-	export K_RELEASE K_VERSION K_DIR K_CHROOT
+	K_HEADERS=$K_CHROOT/usr/src/linux-headers-$K_RELEASE
+	[[ -z $K_CONFIG ]] || K_HEADERS=$K_DIR/headers
+	export K_RELEASE K_VERSION K_DIR K_CHROOT K_HEADERS K_CONFIG
 }
