@@ -6,7 +6,10 @@
  * pinned, against RLIMIT_MEMLOCK of the task that asks (unless it has
  * CAP_IPC_LOCK), so a map that is over the limit fails at once and has pinned
  * nothing, and threads that map at the same time cannot pass the limit
- * together.  The mm that paid is remembered with the charge and gets the
+ * together.  What turns out to be no memory of the kernel's (pfnmap.c) is given
+ * back at once.  Memory that only the driver of an emulated device pins is charged page
+by page, when it does, to the mm of the process that mapped it and against that
+process's limit.  The mm that paid is remembered with the charge and gets the
  * refund, whoever unmaps: a forked child, another process that was handed the
  * container, or the last close after an exec.  An mm without users left (its
  * process has exited, or has called exec and runs in a new one) has no count
@@ -25,6 +28,7 @@
 #include <linux/sched/mm.h>
 
 #include "account.h"
+#include "compat.h"
 
 /**
  * hf_charge_take() - charge the current process's mm
@@ -48,8 +52,8 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages)
 	ret = mmap_write_lock_killable(mm);
 	if (ret)
 		return ret;
-	ret = __account_locked_vm(mm, pages, true, current,
-				  capable(CAP_IPC_LOCK));
+	charge->unlimited = capable(CAP_IPC_LOCK);
+	ret = __account_locked_vm(mm, pages, true, current, charge->unlimited);
 	mmap_write_unlock(mm);
 	if (ret)
 		return ret;
@@ -57,6 +61,114 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages)
 	mmgrab(mm);
 	charge->mm = mm;
 	charge->pages = pages;
+	return 0;
+}
+
+/**
+ * hf_charge_open() - name the current process's mm as payer of what may come
+ * @charge: out: the charge, of no page yet
+ *
+ * Context: any.
+ * Return: 0; -ENODEV in a task without an mm.
+ */
+int hf_charge_open(struct hf_charge *charge)
+{
+	charge->mm = current->mm;
+	charge->pages = 0;
+	if (!charge->mm)
+		return -ENODEV;
+	charge->unlimited = capable(CAP_IPC_LOCK);
+	mmgrab(charge->mm);
+	return 0;
+}
+
+/**
+ * hf_charge_more() - charge whoever pays already, whoever asks
+ * @charge: the charge; its mm has users
+ * @pages: how many more
+ *
+ * The limit is that of the process the mm belongs to.
+ *
+ * Context: may sleep; takes the payer's mmap lock for writing.
+ * Return: 0; -ENOMEM over RLIMIT_MEMLOCK; -EINTR when killed.
+ */
+int hf_charge_more(struct hf_charge *charge, unsigned long pages)
+{
+	int ret;
+
+	if (!pages)
+		return 0;
+	ret = mmap_write_lock_killable(charge->mm);
+	if (ret)
+		return ret;
+	rcu_read_lock();
+	ret = __account_locked_vm(charge->mm, pages, true,
+				  hf_mm_owner(charge->mm), charge->unlimited);
+	rcu_read_unlock();
+	mmap_write_unlock(charge->mm);
+	if (!ret)
+		charge->pages += pages;
+	return ret;
+}
+
+/**
+ * hf_charge_less() - give back a part
+ * @charge: the charge
+ * @pages: how many of its pages
+ *
+ * Context: may sleep; takes the payer's mmap lock for writing.
+ */
+void hf_charge_less(struct hf_charge *charge, unsigned long pages)
+{
+	if (pages)
+		hf_charge_set(charge, charge->pages - pages);
+}
+
+/**
+ * hf_charge_set() - charge for exactly so much from now on
+ * @charge: the charge; may be of an mm without users
+ * @pages: pages; more than now is not refused: they are pinned already
+ *
+ * Context: may sleep; takes the payer's mmap lock for writing.
+ */
+void hf_charge_set(struct hf_charge *charge, unsigned long pages)
+{
+	const unsigned long was = charge->pages;
+	struct mm_struct *mm = charge->mm;
+
+	if (pages == was)
+		return;
+	charge->pages = pages;
+	if (!mmget_not_zero(mm))
+		return;
+	mmap_write_lock(mm);
+	if (pages > was)
+		__account_locked_vm(mm, pages - was, true, current, true);
+	else
+		__account_locked_vm(mm, was - pages, false, current, true);
+	mmap_write_unlock(mm);
+	mmput(mm);
+}
+
+/**
+ * hf_charge_hand_over() - make the current process the payer
+ * @charge: the charge; as it was on error
+ *
+ * Context: may sleep; takes the mmap locks of both for writing, one by one.
+ * Return: as hf_charge_take(); 0 with nothing done if it pays already.
+ */
+int hf_charge_hand_over(struct hf_charge *charge)
+{
+	struct hf_charge new;
+	int ret;
+
+	if (charge->mm && charge->mm == current->mm)
+		return 0;
+	ret = hf_charge_take(&new, charge->pages);
+	if (ret)
+		return ret;
+	hf_charge_refund(charge);
+	*charge = new;
 	return 0;
 }
 

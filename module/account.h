@@ -6,19 +6,28 @@
 #ifndef HOLDFAST_ACCOUNT_H
 #define HOLDFAST_ACCOUNT_H
 
+#include <linux/types.h>
+
 struct mm_struct;
 
 /**
- * struct hf_charge - locked memory somebody paid for
- * @mm: the payer, held by mmgrab(); NULL while nothing is charged
+ * struct hf_charge - locked memory somebody pays for
+ * @mm: the payer, held by mmgrab(); NULL while there is none
  * @pages: pages charged
+ * @unlimited: had the payer CAP_IPC_LOCK when it became one?
  */
 struct hf_charge {
 	struct mm_struct *mm;
 	unsigned long pages;
+	bool unlimited;
 };
 
 int hf_charge_take(struct hf_charge *charge, unsigned long pages);
+int hf_charge_open(struct hf_charge *charge);
+int hf_charge_more(struct hf_charge *charge, unsigned long pages);
+void hf_charge_less(struct hf_charge *charge, unsigned long pages);
+void hf_charge_set(struct hf_charge *charge, unsigned long pages);
+int hf_charge_hand_over(struct hf_charge *charge);
 void hf_charge_refund(struct hf_charge *charge);
 void hf_charge_move(struct hf_charge *to, struct hf_charge *from);
 

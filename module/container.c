@@ -15,8 +15,11 @@
  * LIVE.  UNMAP marks all its mappings DYING in one section, lets go, takes
  * them down and erases them.  A mapping that is NEW or DYING belongs to the
  * one thread that made it so; whoever meets it in a range of interest waits,
- * killably, for @settled.  A long section of c->lock is only a group that
- * joins a container with mappings: those are replayed into its new domain.
+ * killably, for @settled.  So does, for a while, a mapping that is HELD, which
+ * stays as it is but must not go, or change, under somebody who works on it
+ * without the lock (emulated.c, dirty.c, vaddr.c).  A long section of c->lock is
+ * only a group that joins a container with mappings: those are replayed into its
+ * new domain.
  *
  * Lifetime.  The VFIO core passes ioctls of the container file on without a
  * lock against the last group being detached, which releases the driver's
@@ -38,6 +41,8 @@
 #include "container.h"
 #include "dirty.h"
 #include "domain.h"
+#include "emulated.h"
+#include "external.h"
 #include "mapping.h"
 #include "params.h"
 #include "trace.h"
@@ -161,18 +166,54 @@ static void hf_claim(struct hf_container *c, struct hf_mapping *m,
 	atomic_inc(&c->busy);
 }
 
+/* @pass: is the caller let through the gate? */
 static bool hf_settled(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last)
+		       dma_addr_t last, bool pass)
 {
 	struct hf_mapping *m;
 
 	if (!atomic_read_acquire(&c->busy))
 		return true;
+	if (c->gate && !pass)
+		return false;
 	for (m = hf_container_find(c, first); m && m->iova <= last;
 	     m = hf_container_next(m))
 		if (!hf_is_live(m))
 			return false;
 	return true;
+}
+
+/* Wait for it, with c->lock held, let go meanwhile. */
+static noinline int hf_wait_range(struct hf_container *c, dma_addr_t first,
+				  dma_addr_t last, int state, bool pass)
+{
+	DEFINE_WAIT(wait);
+
+	while (!hf_settled(c, first, last, pass)) {
+		prepare_to_wait(&c->settled, &wait, state);
+		if (!hf_settled(c, first, last, pass)) {
+			mutex_unlock(&c->lock);
+			if (!signal_pending_state(state, current))
+				schedule();
+			finish_wait(&c->settled, &wait);
+			if (signal_pending_state(state, current))
+				return -EINTR;
+			mutex_lock(&c->lock);
+		}
+		finish_wait(&c->settled, &wait);
+	}
+	return 0;
+}
+
+/* hf_container_lock_range(), killable or not (@state), and past the gate. */
+static __always_inline int hf_lock_range(struct hf_container *c,
+					 dma_addr_t first, dma_addr_t last,
+					 int state, bool pass)
+{
+	mutex_lock(&c->lock);
+	if (likely(!atomic_read_acquire(&c->busy)))
+		return 0;
+	return hf_wait_range(c, first, last, state, pass);
 }
 
 /**
@@ -189,32 +230,144 @@ static bool hf_settled(struct hf_container *c, dma_addr_t first,
 int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 			    dma_addr_t last)
 {
-	DEFINE_WAIT(wait);
+	return hf_lock_range(c, first, last, TASK_KILLABLE, false);
+}
+
+/**
+ * hf_container_lock_range_always() - the same for who cannot give up
+ * @c: the container
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ */
+void hf_container_lock_range_always(struct hf_container *c, dma_addr_t first,
+				    dma_addr_t last)
+{
+	hf_lock_range(c, first, last, TASK_UNINTERRUPTIBLE, true);
+}
+
+/**
+ * hf_container_lock_all() - take the lock with every mapping at rest
+ * @c: the container
+ *
+ * Whoever wants to begin something new waits behind a gate meanwhile, and until
+ * hf_container_open_gate(), so that this does not take for ever.  Drivers may
+ * still unpin.
+ *
+ * Return: 0, or -EINTR when killed, with neither lock nor gate.
+ */
+int hf_container_lock_all(struct hf_container *c)
+{
+	int ret;
 
 	mutex_lock(&c->lock);
-	while (!hf_settled(c, first, last)) {
-		prepare_to_wait(&c->settled, &wait, TASK_KILLABLE);
-		if (!hf_settled(c, first, last)) {
-			mutex_unlock(&c->lock);
-			if (!fatal_signal_pending(current))
-				schedule();
-			finish_wait(&c->settled, &wait);
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			mutex_lock(&c->lock);
-		}
-		finish_wait(&c->settled, &wait);
+	WARN_ON_ONCE(c->gate);
+	c->gate = true;
+	atomic_inc(&c->busy);
+	mutex_unlock(&c->lock);
+
+	ret = hf_lock_range(c, 0, ~(dma_addr_t)0, TASK_KILLABLE, true);
+	if (ret) {
+		mutex_lock(&c->lock);
+		hf_container_open_gate(c);
+		mutex_unlock(&c->lock);
 	}
-	return 0;
+	return ret;
+}
+
+/**
+ * hf_container_open_gate() - let everybody go on
+ * @c: the container, its lock held
+ */
+void hf_container_open_gate(struct hf_container *c)
+{
+	lockdep_assert_held(&c->lock);
+	c->gate = false;
+	hf_settle(c, 1);
+}
+
+static void hf_hold(struct hf_container *c, struct hf_mapping *m,
+		    struct list_head *held)
+{
+	lockdep_assert_held(&c->lock);
+	m->state = HF_MAPPING_HELD;
+	list_add_tail(&m->link, held);
+	atomic_inc(&c->busy);
+}
+
+/**
+ * hf_container_hold() - keep everybody else off the mappings of a range
+ * @c: the container, its lock taken by hf_container_lock_range() for the range
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ * @held: the mappings are added here, in IOVA order
+ *
+ * They stay as they are, and mapped, when the lock is let go, until
+ * hf_container_unhold().  Only groups come and go meanwhile.
+ *
+ * Return: was there one?
+ */
+bool hf_container_hold(struct hf_container *c, dma_addr_t first,
+		       dma_addr_t last, struct list_head *held)
+{
+	struct hf_mapping *m;
+
+	lockdep_assert_held(&c->lock);
+	for (m = hf_container_find(c, first); m && m->iova <= last;
+	     m = hf_container_next(m))
+		hf_hold(c, m, held);
+	return !list_empty(held);
+}
+
+/**
+ * hf_container_unhold() - let go of held mappings
+ * @c: the container
+ * @held: the mappings; empty afterwards
+ *
+ * A mapping that lost its last domain meanwhile, and stays for devices without
+ * an IOMMU, is unpinned here, by whoever held it.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ */
+void hf_container_unhold(struct hf_container *c, struct list_head *held)
+{
+	struct hf_mapping *m, *next;
+	int nr;
+
+	do {
+		nr = 0;
+		mutex_lock(&c->lock);
+		list_for_each_entry_safe(m, next, held, link) {
+			if (hf_mapping_backed(m) && list_empty(&c->domains))
+				continue;
+			list_del(&m->link);
+			/* Pairs with the acquire in hf_is_live(). */
+			smp_store_release(&m->state, HF_MAPPING_LIVE);
+			nr++;
+		}
+		mutex_unlock(&c->lock);
+		hf_settle(c, nr);
+		list_for_each_entry(m, held, link) {
+			hf_mapping_unback(c, m);
+			cond_resched();
+		}
+	} while (!list_empty(held));
 }
 
 /* Keep @m for the next map, and free what was kept before. */
-static void hf_retire(struct hf_container *c, struct hf_mapping *m)
+static void hf_keep(struct hf_container *c, struct hf_mapping *m)
 {
 	hf_mapping_check(m);
 	m = xchg(&c->spare, m);
 	if (m)
 		hf_mapping_free(m);
+}
+
+/* The same for one that drivers may have used. */
+static void hf_retire(struct hf_container *c, struct hf_mapping *m)
+{
+	if (unlikely(m->external))
+		hf_external_free(m);
+	hf_keep(c, m);
 }
 
 /* Erase mappings that hold nothing any more from the tree and free them. */
@@ -226,6 +379,7 @@ static void hf_erase(struct hf_container *c, struct list_head *list)
 	mutex_lock(&c->lock);
 	list_for_each_entry(m, list, link) {
 		rb_erase(&m->node, &c->mappings);
+		c->nr_stale -= m->stale;
 		nr++;
 	}
 	c->avail += nr;
@@ -276,11 +430,12 @@ void hf_container_unmap_all(struct hf_container *c)
 /**
  * hf_container_create() - make an empty container
  * @v2: VFIO_TYPE1v2_IOMMU rather than VFIO_TYPE1_IOMMU
+ * @nested: VFIO_TYPE1_NESTING_IOMMU; implies @v2
  *
  * Return: the container, with the reference that hf_container_release() drops;
  * or ERR_PTR(-ENOMEM).
  */
-struct hf_container *hf_container_create(bool v2)
+struct hf_container *hf_container_create(bool v2, bool nested)
 {
 	struct hf_container *c;
 
@@ -289,13 +444,18 @@ struct hf_container *hf_container_create(bool v2)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&c->refs, 1);
 	c->v2 = v2;
+	c->nested = nested;
 	mutex_init(&c->lock);
+	mutex_init(&c->dirty_lock);
+	mutex_init(&c->devices_lock);
 	c->mappings = RB_ROOT;
 	c->avail = READ_ONCE(hf_dma_entry_limit);
 	c->pgsizes = PAGE_MASK;
 	init_waitqueue_head(&c->settled);
 	init_rwsem(&c->domains_sem);
 	INIT_LIST_HEAD(&c->domains);
+	INIT_LIST_HEAD(&c->emulated);
+	INIT_LIST_HEAD(&c->devices);
 	atomic_set(&c->busy, 0);
 	atomic_long_set(&c->pins, 0);
 
@@ -374,12 +534,49 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 		return -EINVAL;
 	if (!c->avail)
 		return -ENOSPC;
-	if (!hf_windows_contain(c->windows, new->iova, last))
+	if (c->windows && !hf_windows_contain(c->windows, new->iova, last))
 		return -EINVAL;
 	c->avail--;
 	atomic_inc(&c->busy);
 	hf_insert(c, new);
 	return 0;
+}
+
+/* Does a container need no domain? */
+static bool hf_without_domain(struct hf_container *c)
+{
+	bool without;
+
+	mutex_lock(&c->lock);
+	without = !c->closed && !list_empty(&c->emulated);
+	mutex_unlock(&c->lock);
+	return without;
+}
+
+/*
+ * Make what the caller reserved; with a bitmap (@bitmap), and pinned and mapped
+ * if there is a domain (@back).
+ */
+static __always_inline int hf_make(struct hf_container *c,
+				   struct hf_mapping *m, bool back,
+				   bool bitmap)
+{
+	int ret;
+
+	if (unlikely(bitmap)) {
+		ret = hf_external_track(m);
+		if (ret)
+			return ret;
+	}
+	if (likely(back)) {
+		ret = hf_mapping_populate(c, m);
+		if (likely(ret != -ENOLINK))
+			return ret;
+		/* The last domain left: is there anybody else to map it for? */
+		if (!hf_without_domain(c))
+			return -EINVAL;
+	}
+	return hf_charge_open(&m->charge);
 }
 
 /**
@@ -399,6 +596,7 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot)
 {
+	bool back = true, bitmap = false;
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 	int ret;
@@ -413,6 +611,8 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
 		ret = hf_reserve(c, m);
+		back = !list_empty(&c->domains);
+		bitmap = c->bitmaps;
 		mutex_unlock(&c->lock);
 	}
 	if (ret) {
@@ -420,7 +620,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		return ret;
 	}
 
-	ret = hf_mapping_populate(c, m);
+	ret = hf_make(c, m, back, bitmap);
 	trace_hf_map(c->id, m, ret);
 	if (ret) {
 		list_add(&m->link, &list);
@@ -428,7 +628,33 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		return ret;
 	}
 	hf_publish(c, m);
+	/* That was a full barrier; pairs with the one in hf_domain_left(). */
+	if (unlikely(back && list_empty_careful(&c->domains)))
+		hf_container_unback(c);
 	return 0;
+}
+
+/**
+ * hf_container_unback() - unpin what is left to devices without an IOMMU
+ * @c: the container
+ *
+ * Nothing happens while there is a domain.  What is not at rest is left to
+ * whoever works on it.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ */
+void hf_container_unback(struct hf_container *c)
+{
+	struct hf_mapping *m;
+	LIST_HEAD(held);
+
+	mutex_lock(&c->lock);
+	if (list_empty(&c->domains) && !c->closed)
+		for (m = hf_container_first(c); m; m = hf_container_next(m))
+			if (hf_is_live(m) && hf_mapping_backed(m))
+				hf_hold(c, m, &held);
+	mutex_unlock(&c->lock);
+	hf_container_unhold(c, &held);
 }
 
 /**
@@ -450,25 +676,72 @@ bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
 	return m && m->iova <= last && hf_mapping_last(m) > last;
 }
 
+/* A mapping of which a driver has pages. */
+struct hf_pinned {
+	dma_addr_t iova;
+	size_t size;
+};
+
 /*
  * Mark what an unmap of [first, last] takes down and gather it.  v2 refuses to
  * cut a mapping in two.  v1 unmaps nothing from a range that begins inside a
- * mapping, and the whole of a mapping the range ends in.
+ * mapping, and the whole of a mapping the range ends in.  Return: 0; -EAGAIN,
+ * with nothing marked, and @pinned the first mapping that drivers must unpin;
+ * -EINVAL.
  */
 static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		   bool all, const struct vfio_bitmap *dirty,
-		   struct list_head *list)
+		   struct list_head *list, struct hf_pinned *pinned)
 {
-	struct hf_mapping *m;
+	struct hf_mapping *start, *m;
 
 	if (dirty && (!c->dirty || dirty->pgsize != hf_container_page(c)))
 		return -EINVAL;
 	if (c->v2 && !all && hf_container_bisects(c, first, last))
 		return -EINVAL;
-	for (m = hf_container_find(c, first);
-	     m && m->iova >= first && m->iova <= last;
-	     m = hf_container_next(m))
+	start = hf_container_find(c, first);
+	if (start && start->iova < first)
+		return 0;
+	if (!list_empty(&c->emulated) || !list_empty_careful(&c->devices))
+		for (m = start; m && m->iova <= last; m = hf_container_next(m))
+			if (hf_external_pins(m)) {
+				pinned->iova = m->iova;
+				pinned->size = m->size;
+				return -EAGAIN;
+			}
+	for (m = start; m && m->iova <= last; m = hf_container_next(m)) {
 		hf_claim(c, m, list);
+		if (dirty)
+			hf_dirty_take(c, m);
+	}
+	return 0;
+}
+
+/* Times an unmap asks without getting further until it complains, and waits. */
+#define HF_NOTIFY_MAX	10
+
+/*
+ * Have drivers unpin @now.  @last: the furthest mapping they were told of so
+ * far, @tries times.  Return: 0 to look again; -EINTR when killed.
+ */
+static int hf_reclaim(struct hf_container *c, const struct hf_pinned *now,
+		      struct hf_pinned *last, unsigned int *tries)
+{
+	if (now->iova > last->iova) {
+		*last = *now;
+		*tries = 0;
+	}
+	/* They may leave it to another thread, or pin again. */
+	if (++*tries > HF_NOTIFY_MAX) {
+		pr_warn_ratelimited("holdfast: a driver does not unpin its pages of the mapping at IOVA %pad: the unmap waits\n",
+				    &now->iova);
+		schedule_timeout_killable(HZ / 10);
+	} else if (*tries > 1) {
+		schedule_timeout_killable(1);
+	}
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	hf_emulated_notify(c, now->iova, now->size);
 	return 0;
 }
 
@@ -477,16 +750,20 @@ static int hf_report(struct hf_container *c, dma_addr_t first,
 		     const struct vfio_bitmap *dirty, struct list_head *list)
 {
 	struct hf_mapping *m, *next;
+	LIST_HEAD(back);
 	int ret = 0;
 
 	list_for_each_entry_safe(m, next, list, link) {
 		if (!ret)
-			ret = hf_dirty_report(dirty, first, m->iova, m->size);
+			ret = hf_dirty_report(m, dirty, first);
 		if (ret) {
-			list_del(&m->link);
-			hf_publish(c, m);
+			hf_dirty_give_back(m);
+			m->state = HF_MAPPING_HELD;
+			list_move_tail(&m->link, &back);
 		}
 	}
+	if (ret)
+		hf_container_unhold(c, &back);
 	return ret;
 }
 
@@ -510,7 +787,7 @@ bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
 	mutex_lock(&c->lock);
 	m = hf_container_find(c, first);
 	if (!m || m->iova != first || hf_mapping_last(m) != last ||
-	    !hf_is_live(m)) {
+	    !hf_is_live(m) || m->external || m->stale) {
 		mutex_unlock(&c->lock);
 		return false;
 	}
@@ -527,7 +804,7 @@ bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
 	c->avail++;
 	mutex_unlock(&c->lock);
 	hf_settle(c, 1);
-	hf_retire(c, m);
+	hf_keep(c, m);
 	return true;
 }
 
@@ -547,18 +824,24 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
 			     dma_addr_t last, bool all,
 			     const struct vfio_bitmap *dirty, u64 *unmapped)
 {
+	struct hf_pinned pinned, before = {};
+	unsigned int tries = 0;
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 	u64 size = 0;
 	int ret;
 
-	ret = hf_container_lock_range(c, first, last);
-	if (ret)
-		return ret;
-	ret = hf_doom(c, first, last, all, dirty, &list);
-	mutex_unlock(&c->lock);
-	if (ret)
-		return ret;
+	do {
+		ret = hf_container_lock_range(c, first, last);
+		if (ret)
+			return ret;
+		ret = hf_doom(c, first, last, all, dirty, &list, &pinned);
+		mutex_unlock(&c->lock);
+		if (ret && ret != -EAGAIN)
+			return ret;
+		if (ret && hf_reclaim(c, &pinned, &before, &tries))
+			return -EINTR;
+	} while (ret);
 
 	if (dirty)
 		ret = hf_report(c, first, dirty, &list);

@@ -29,20 +29,29 @@ struct vfio_bitmap;
  * @refs: one for the core until release, one for each call in flight
  * @rcu: frees it after the last lookup that may have seen it
  * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
- * @lock: guards @mappings, @avail, @dirty, @closed, @windows, @pgsizes, @domains
+ * @nested: VFIO_TYPE1_NESTING_IOMMU: domains are prepared for nesting
+ * @lock: guards @mappings, @avail, @dirty, @bitmaps, @closed, @windows, @pgsizes,
+ *	@domains, @emulated, @nr_stale, @gate
  * @mappings: tree of struct hf_mapping, by IOVA, disjoint
  * @avail: mappings that may still be made
  * @dirty: dirty page tracking is on
+ * @bitmaps: new mappings need a bitmap for it (dirty.c)
  * @closed: the last group left; nothing new is mapped
  * @windows: where mappings may lie; NULL before the first group
  * @pgsizes: page sizes all domains know, one bit each, bytes
  * @busy: mappings that are being made or taken down
+ * @gate: nobody may begin to work on a mapping; counted in @busy
  * @settled: woken when a mapping became live or is gone
  * @spare: a mapping that is not used, for the next map; or NULL
  * @domains_sem: held for reading to map, unmap and extend logs; for writing
  *	to change @domains
  * @domains: list of struct hf_domain
- * @pins: pins held by all mappings
+ * @emulated: groups without an IOMMU, struct hf_group
+ * @nr_stale: mappings whose address is not valid (vaddr.c)
+ * @dirty_lock: serialises what turns tracking on and off, or gives out bitmaps
+ * @devices_lock: guards @devices, and is held over their callbacks
+ * @devices: open devices that want to know of unmaps, struct vfio_device
+ * @pins: pins held by all mappings, and by drivers in them
  */
 struct hf_container {
 	unsigned long id;
@@ -50,20 +59,29 @@ struct hf_container {
 	refcount_t refs;
 	struct rcu_head rcu;
 	bool v2;
+	bool nested;
 
 	struct mutex lock;
 	struct rb_root mappings;
 	unsigned int avail;
 	bool dirty;
+	bool bitmaps;
 	bool closed;
 	struct hf_windows *windows;
 	u64 pgsizes;
 	atomic_t busy;
+	bool gate;
 	wait_queue_head_t settled;
 	struct hf_mapping *spare;
 
 	struct rw_semaphore domains_sem;
 	struct list_head domains;
+
+	struct list_head emulated;
+	unsigned int nr_stale;
+	struct mutex dirty_lock;
+	struct mutex devices_lock;
+	struct list_head devices;
 
 	atomic_long_t pins;
 };
@@ -82,7 +100,7 @@ static inline u64 hf_container_page(const struct hf_container *c)
 	return sizes & -sizes;
 }
 
-struct hf_container *hf_container_create(bool v2);
+struct hf_container *hf_container_create(bool v2, bool nested);
 void hf_container_release(struct hf_container *c);
 void hf_container_free(struct hf_container *c);
 
@@ -126,6 +144,14 @@ static inline void hf_container_put(struct hf_container *c)
 
 int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 			    dma_addr_t last);
+void hf_container_lock_range_always(struct hf_container *c, dma_addr_t first,
+				    dma_addr_t last);
+bool hf_container_hold(struct hf_container *c, dma_addr_t first,
+		       dma_addr_t last, struct list_head *held);
+int hf_container_lock_all(struct hf_container *c);
+void hf_container_open_gate(struct hf_container *c);
+void hf_container_unback(struct hf_container *c);
+void hf_container_unhold(struct hf_container *c, struct list_head *held);
 struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova);
 struct hf_mapping *hf_container_first(struct hf_container *c);
 struct hf_mapping *hf_container_next(struct hf_mapping *m);
@@ -133,6 +159,8 @@ bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
 			  dma_addr_t last);
 
 int hf_container_attach(struct hf_container *c, struct iommu_group *group);
+int hf_container_attach_emulated(struct hf_container *c,
+				 struct iommu_group *group);
 void hf_container_detach(struct hf_container *c, struct iommu_group *group);
 void hf_container_detach_all(struct hf_container *c);
 struct iommu_domain *hf_container_domain_of(struct hf_container *c,
@@ -156,14 +184,16 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
  * @dirty: where to report dirty pages, bit 0 for @first; or NULL
  * @unmapped: out: bytes of the mappings that are gone
  *
- * When this returns no device reaches the pages of the range's mappings and
+ * Drivers of emulated devices that have pages of the range pinned are told
+ * first, until they have none.  When this returns no device reaches the pages of the range's mappings and
  * nothing of them is pinned or charged.
  *
  * Context: may sleep.
  * Return: 0; -EINVAL for a v2 range that cuts a mapping, or for @dirty without
  * tracking or with another page size than the smallest; -EFAULT if @dirty
  * cannot be written: mappings from there on stay; -EINTR when killed while
- * another thread was still at work on a mapping of the range.
+ * another thread was still at work on a mapping of the range, or a driver did
+ * not unpin its pages.
  */
 static inline int hf_container_unmap(struct hf_container *c, dma_addr_t first,
 				     dma_addr_t last, bool all,

@@ -22,13 +22,17 @@ struct vfio_bitmap;
 #define HF_DIRTY_BYTES_MAX	HF_DIRTY_BYTES(HF_DIRTY_PAGES_MAX)
 
 int hf_dirty_start(struct hf_container *c);
-void hf_dirty_stop(struct hf_container *c);
+int hf_dirty_stop(struct hf_container *c);
 int hf_dirty_get(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		 const struct vfio_bitmap *bitmap);
 
 bool hf_dirty_can_track(const struct hf_container *c,
 			const struct hf_mapping *m);
-int hf_dirty_report(const struct vfio_bitmap *bitmap, dma_addr_t base,
-		    dma_addr_t iova, size_t size);
+int hf_dirty_give_bitmaps(struct hf_container *c);
+void hf_dirty_all(struct hf_container *c);
+void hf_dirty_take(struct hf_container *c, struct hf_mapping *m);
+void hf_dirty_give_back(struct hf_mapping *m);
+int hf_dirty_report(const struct hf_mapping *m,
+		    const struct vfio_bitmap *bitmap, dma_addr_t base);
 
 #endif

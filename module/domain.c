@@ -37,15 +37,16 @@ static int hf_domain_alloc_for(struct device *dev, void *data)
 /**
  * hf_domain_create() - make a domain fit for a group and attach the group
  * @group: the group; on success the domain's only one
+ * @nested: prepare it for nesting
  *
  * Where the IOMMU can force DMA to be cache coherent it is told to: a device
  * must not read memory behind the back of the CPU's caches.
  *
  * Context: may sleep.
- * Return: the domain, in no list yet; or ERR_PTR: -ENOMEM, or what the IOMMU
- * driver answered.
+ * Return: the domain, in no list yet; or ERR_PTR: -ENOMEM, -EINVAL where the
+ * IOMMU cannot nest, or what the IOMMU driver answered.
  */
-struct hf_domain *hf_domain_create(struct hf_group *group)
+struct hf_domain *hf_domain_create(struct hf_group *group, bool nested)
 {
 	const struct iommu_domain_ops *ops;
 	struct hf_domain *domain;
@@ -65,7 +66,9 @@ struct hf_domain *hf_domain_create(struct hf_group *group)
 		goto free;
 	}
 
-	ret = iommu_attach_group(domain->iommu, group->group);
+	ret = nested ? hf_domain_nest(domain->iommu) : 0;
+	if (!ret)
+		ret = iommu_attach_group(domain->iommu, group->group);
 	if (ret)
 		goto free_iommu;
 

@@ -18,8 +18,8 @@ struct scatterlist;
 #define HF_IOVA_BLOCK	BIT(30)
 
 /**
- * struct hf_group - a group attached to one of the container's domains
- * @link: in its domain's groups
+ * struct hf_group - a group of the container
+ * @link: in its domain's groups, or in the container's @emulated
  * @group: the IOMMU group; the VFIO core holds the reference
  */
 struct hf_group {
@@ -41,7 +41,7 @@ struct hf_domain {
 	bool coherent;
 };
 
-struct hf_domain *hf_domain_create(struct hf_group *group);
+struct hf_domain *hf_domain_create(struct hf_group *group, bool nested);
 void hf_domain_destroy(struct hf_domain *domain);
 struct hf_domain *hf_domain_join(struct list_head *domains,
 				 struct hf_domain *own, struct hf_group *group,

@@ -5,11 +5,18 @@
  * A group that joins shares the domain of an earlier one where the IOMMU
  * driver agrees (and domain_per_group is off), else it brings a new domain,
  * and every mapping is replayed into that before anybody else can see it.  A
- * domain whose last group leaves goes; the container's last domain takes all
+ * domain whose last group leaves goes; the container's last group takes all
  * mappings with it.  The VFIO core serialises joining, leaving and release
  * with its own lock of the container.
  *
- * Locking: c->lock is held throughout, the replay of all mappings included;
+ * A group of an emulated device has no domain.  While a container has only such
+ * groups its mappings are not pinned; the first group with an IOMMU has them
+ * all pinned and mapped, and when the last one of those leaves they are unpinned.
+ * That may fault and takes as long as it takes, so mappings are held for it and
+ * c->lock is not.  A domain is in the list before the mappings are backed, so
+ * what is mapped meanwhile is mapped into it at once.
+ *
+ * Locking: else c->lock is held throughout, the replay of all mappings included;
  * domains_sem is taken for writing to add or remove a domain, and whenever a
  * group joins or leaves one.  See container.c.
  */
@@ -20,6 +27,7 @@
 
 #include "compat.h"
 #include "container.h"
+#include "dirty.h"
 #include "domain.h"
 #include "mapping.h"
 #include "params.h"
@@ -40,6 +48,7 @@ static void hf_group_leave(struct hf_container *c, struct hf_domain *domain,
 	kfree(group);
 }
 
+/* A group and its domain, which is NULL for an emulated device's. */
 static struct hf_group *hf_find_group(struct hf_container *c,
 				      struct iommu_group *iommu_group,
 				      struct hf_domain **domain)
@@ -54,6 +63,10 @@ static struct hf_group *hf_find_group(struct hf_container *c,
 				*domain = d;
 				return group;
 			}
+	*domain = NULL;
+	list_for_each_entry(group, &c->emulated, link)
+		if (group->group == iommu_group)
+			return group;
 	return NULL;
 }
 
@@ -128,6 +141,9 @@ static int hf_attach_locked(struct hf_container *c,
 	struct hf_group *group;
 	int ret;
 
+	/* Mappings may have to be pinned. */
+	if (c->nr_stale)
+		return -EBUSY;
 	if (c->closed || hf_find_group(c, iommu_group, &home))
 		return -EINVAL;
 
@@ -135,7 +151,7 @@ static int hf_attach_locked(struct hf_container *c,
 	if (!group)
 		return -ENOMEM;
 	group->group = iommu_group;
-	own = hf_domain_create(group);
+	own = hf_domain_create(group, c->nested);
 	if (IS_ERR(own)) {
 		kfree(group);
 		return PTR_ERR(own);
@@ -192,19 +208,123 @@ destroy:
  * @group: a group that the VFIO core claimed for its user
  *
  * Context: may sleep; the VFIO core serialises attach and detach.
- * Return: 0; -EINVAL for a group that is attached already, or whose aperture
- * or reserved regions are in the way of a mapping; -EPERM when its interrupts
- * are not isolated; -ENOMEM, or what the IOMMU driver answered.  On error
- * everything is as before.
+ * Return: 0; -EBUSY while memory moves to another process; -EINVAL for a group
+ * that is attached already, or whose aperture or reserved regions are in the way
+ * of a mapping; -EPERM when its interrupts are not isolated; -ENOMEM, what the
+ * IOMMU driver answered, or, where mappings have to be pinned, as
+ * hf_mapping_back().  On error everything is as before, but that pages of which
+ * there is a dirty bitmap are dirty once more.
  */
 int hf_container_attach(struct hf_container *c, struct iommu_group *group)
 {
+	bool back, windows;
+	LIST_HEAD(unbacked);
+	LIST_HEAD(one);
 	int ret;
 
 	mutex_lock(&c->lock);
+	back = !list_empty(&c->emulated) && list_empty(&c->domains);
+	if (back) {
+		/* Whoever maps now may have seen that there is no domain. */
+		mutex_unlock(&c->lock);
+		ret = hf_container_lock_all(c);
+		if (ret)
+			return ret;
+	}
+	windows = c->windows;
 	ret = hf_attach_locked(c, group);
+	if (back) {
+		if (!ret)
+			hf_container_hold(c, 0, ~(dma_addr_t)0, &unbacked);
+		hf_container_open_gate(c);
+	}
 	mutex_unlock(&c->lock);
+
+	while (!ret && !list_empty(&unbacked)) {
+		list_move(unbacked.next, &one);
+		ret = hf_mapping_back(c, list_first_entry(&one,
+							  struct hf_mapping,
+							  link));
+		hf_container_unhold(c, &one);
+		cond_resched();
+	}
+	/* Without the domain, what is backed is backed no more. */
+	if (ret && back) {
+		hf_container_detach(c, group);
+		if (!windows) {
+			mutex_lock(&c->lock);
+			hf_set_windows(c, NULL);
+			mutex_unlock(&c->lock);
+		}
+	}
+	hf_container_unhold(c, &unbacked);
 	return ret;
+}
+
+/**
+ * hf_container_attach_emulated() - let a group's drivers pin pages
+ * @c: the container
+ * @group: group of an emulated device
+ *
+ * Context: may sleep; the VFIO core serialises attach and detach.
+ * Return: 0; -EBUSY while memory moves to another process; -EINVAL for a group
+ * that is attached already; -ENOMEM; -EINTR when killed.
+ */
+int hf_container_attach_emulated(struct hf_container *c,
+				 struct iommu_group *group)
+{
+	struct hf_domain *domain;
+	struct hf_group *new;
+	int ret;
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->group = group;
+
+	ret = mutex_lock_killable(&c->dirty_lock);
+	if (ret) {
+		kfree(new);
+		return ret;
+	}
+	mutex_lock(&c->lock);
+	if (c->nr_stale)
+		ret = -EBUSY;
+	else if (c->closed || hf_find_group(c, group, &domain))
+		ret = -EINVAL;
+	else
+		list_add(&new->link, &c->emulated);
+	mutex_unlock(&c->lock);
+	if (ret) {
+		kfree(new);
+		goto unlock;
+	}
+	ret = hf_dirty_give_bitmaps(c);
+	if (ret)
+		hf_container_detach(c, group);
+unlock:
+	mutex_unlock(&c->dirty_lock);
+	return ret;
+}
+
+/* The last group of @domain has left. */
+static void hf_domain_left(struct hf_container *c, struct hf_domain *domain)
+{
+	const bool last = list_is_singular(&c->domains);
+
+	if (last && list_empty(&c->emulated)) {
+		c->closed = true;
+		mutex_unlock(&c->lock);
+		hf_container_unmap_all(c);
+		mutex_lock(&c->lock);
+	}
+	hf_remove_domain(c, domain);
+	/*
+	 * Pairs with the barrier in hf_container_map(): whoever is about to
+	 * publish a mapping sees that there is no domain, or has published it
+	 * when hf_container_unback() looks.
+	 */
+	smp_mb();
 }
 
 /**
@@ -223,31 +343,39 @@ void hf_container_detach(struct hf_container *c,
 	struct hf_windows *windows;
 	struct hf_domain *domain;
 	struct hf_group *group;
+	bool closed;
 
 	mutex_lock(&c->lock);
 	group = hf_find_group(c, iommu_group, &domain);
-	if (!group)
-		goto unlock;
-
-	hf_group_leave(c, domain, group);
-	if (list_empty(&domain->groups)) {
-		if (list_is_singular(&c->domains)) {
-			c->closed = true;
-			mutex_unlock(&c->lock);
-			hf_container_unmap_all(c);
-			mutex_lock(&c->lock);
-		}
-		hf_remove_domain(c, domain);
+	if (!group) {
+		mutex_unlock(&c->lock);
+		return;
 	}
 
-	/* Without memory the old, smaller windows stay. */
-	windows = hf_windows_compute(&c->domains, NULL);
-	if (!IS_ERR(windows))
-		hf_set_windows(c, windows);
-	else
-		WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
-unlock:
+	if (domain) {
+		hf_group_leave(c, domain, group);
+		/* Its devices could write anywhere. */
+		hf_dirty_all(c);
+		if (list_empty(&domain->groups))
+			hf_domain_left(c, domain);
+		/* Without memory the old, smaller windows stay. */
+		windows = hf_windows_compute(&c->domains, NULL);
+		if (!IS_ERR(windows))
+			hf_set_windows(c, windows);
+		else
+			WRITE_ONCE(c->pgsizes, hf_domains_pgsizes(&c->domains));
+	} else {
+		list_del(&group->link);
+		kfree(group);
+		c->closed = list_empty(&c->emulated) && list_empty(&c->domains);
+	}
+	closed = c->closed;
 	mutex_unlock(&c->lock);
+
+	if (closed)
+		hf_container_unmap_all(c);
+	else if (domain)
+		hf_container_unback(c);
 }
 
 /**
@@ -261,9 +389,14 @@ unlock:
 void hf_container_detach_all(struct hf_container *c)
 {
 	struct hf_domain *domain, *next;
+	struct hf_group *group, *next_group;
 
 	mutex_lock(&c->lock);
 	c->closed = true;
+	list_for_each_entry_safe(group, next_group, &c->emulated, link) {
+		list_del(&group->link);
+		kfree(group);
+	}
 	list_for_each_entry_safe(domain, next, &c->domains, link) {
 		while (!list_empty(&domain->groups))
 			hf_group_leave(c, domain,
@@ -288,7 +421,7 @@ struct iommu_domain *hf_container_domain_of(struct hf_container *c,
 	struct hf_domain *domain;
 
 	mutex_lock(&c->lock);
-	if (hf_find_group(c, iommu_group, &domain))
+	if (hf_find_group(c, iommu_group, &domain) && domain)
 		iommu = domain->iommu;
 	mutex_unlock(&c->lock);
 	return iommu;

@@ -149,6 +149,29 @@ enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
 	return hint;
 }
 
+/**
+ * hf_leaf_pages() - pages that one entry of the page table maps
+ * @mm: the current process's mm
+ * @vaddr: bytes, page aligned; mapped by an entry that is locked
+ *
+ * Context: any; turns interrupts off for the length of a page-table walk.
+ * Return: pages from @vaddr to the end of what its entry maps.
+ */
+unsigned long hf_leaf_pages(struct mm_struct *mm, unsigned long vaddr)
+{
+	struct hf_entry e __uninitialized;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	hf_walk(mm, vaddr, &e);
+	local_irq_restore(flags);
+	if (e.level == HF_AT_PUD)
+		return hf_to_border(vaddr, PUD_SHIFT - PAGE_SHIFT);
+	if (e.level == HF_AT_PMD)
+		return hf_to_border(vaddr, PMD_SHIFT - PAGE_SHIFT);
+	return 1;
+}
+
 /* Does the folio that @page's pin holds cover 2^order pages from PFN @base? */
 static bool hf_folio_covers(struct page *page, unsigned long base,
 			    unsigned int order)
@@ -290,6 +313,11 @@ enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
 				unsigned long pages, unsigned int *nr)
 {
 	return HF_LEAF_SMALL;
+}
+
+unsigned long hf_leaf_pages(struct mm_struct *mm, unsigned long vaddr)
+{
+	return 1;
 }
 
 unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,

@@ -22,6 +22,7 @@ enum hf_leaf_hint {
 
 enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
 				unsigned long pages, unsigned int *nr);
+unsigned long hf_leaf_pages(struct mm_struct *mm, unsigned long vaddr);
 unsigned long hf_leaf_reach(struct mm_struct *mm, unsigned long vaddr,
 			    struct page *page, unsigned long max);
 unsigned int hf_leaf_prove(struct mm_struct *mm, unsigned long vaddr,

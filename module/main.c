@@ -11,9 +11,8 @@
  *
  * The core gets a container's number, never its address; container.c says why.
  *
- * VFIO_UPDATE_VADDR, PFN-mapped memory and emulated devices are not supported:
- * the extension reads 0, a map of such memory answers EFAULT, and a group of
- * an emulated device is refused, whereupon a new container goes to stock.
+ * The notify callback of 6.1 and 6.2 is left out: stock used it to wake those
+ * who waited for a new address (vaddr.c), and today's 6.1 lets nobody wait.
  */
 #include <linux/err.h>
 #include <linux/module.h>
@@ -21,6 +20,7 @@
 
 #include "compat.h"
 #include "container.h"
+#include "emulated.h"
 #include "mapping.h"
 #include "params.h"
 #include "uapi.h"
@@ -77,9 +77,11 @@ static void *hf_open(unsigned long type)
 
 	if (!READ_ONCE(hf_enabled))
 		return ERR_PTR(-ENODEV);
-	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
+	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU &&
+	    !hf_is_nesting_type(type))
 		return ERR_PTR(-EINVAL);
-	c = hf_container_create(type == VFIO_TYPE1v2_IOMMU);
+	c = hf_container_create(type != VFIO_TYPE1_IOMMU,
+				hf_is_nesting_type(type));
 	return IS_ERR(c) ? ERR_CAST(c) : hf_handle(c);
 }
 
@@ -117,12 +119,14 @@ static int hf_attach_group(void *iommu_data, struct iommu_group *group,
 	struct hf_container *c;
 	int ret;
 
-	if (type != VFIO_IOMMU)
+	if (type == VFIO_NO_IOMMU)
 		return -EOPNOTSUPP;
 	c = hf_resolve(iommu_data);
 	if (!c)
 		return -EINVAL;
-	ret = hf_container_attach(c, group);
+	ret = type == VFIO_EMULATED_IOMMU ?
+	      hf_container_attach_emulated(c, group) :
+	      hf_container_attach(c, group);
 	hf_container_put(c);
 	return ret;
 }
@@ -150,6 +154,63 @@ static struct iommu_domain *hf_group_iommu_domain(void *iommu_data,
 	return domain;
 }
 
+static int hf_pin_pages(void *iommu_data, struct iommu_group *group,
+			dma_addr_t iova, int npage, int prot,
+			struct page **pages)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+	int ret;
+
+	if (!c)
+		return -EINVAL;
+	ret = hf_emulated_pin(c, iova, npage, prot, pages);
+	hf_container_put(c);
+	return ret;
+}
+
+static void hf_unpin_pages(void *iommu_data, dma_addr_t iova, int npage)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+
+	if (!c)
+		return;
+	hf_emulated_unpin(c, iova, npage);
+	hf_container_put(c);
+}
+
+static void hf_register_device(void *iommu_data, struct vfio_device *device)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+
+	if (WARN_ON_ONCE(!c))
+		return;
+	hf_emulated_register(c, device);
+	hf_container_put(c);
+}
+
+static void hf_unregister_device(void *iommu_data, struct vfio_device *device)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+
+	if (WARN_ON_ONCE(!c))
+		return;
+	hf_emulated_unregister(c, device);
+	hf_container_put(c);
+}
+
+static int hf_dma_rw(void *iommu_data, dma_addr_t iova, void *data,
+		     size_t count, bool write)
+{
+	struct hf_container *c = hf_resolve(iommu_data);
+	int ret;
+
+	if (!c)
+		return -EINVAL;
+	ret = hf_emulated_rw(c, iova, data, count, write);
+	hf_container_put(c);
+	return ret;
+}
+
 static const struct vfio_iommu_driver_ops hf_ops = {
 	.name			= "vfio-iommu-holdfast",
 	.owner			= THIS_MODULE,
@@ -158,6 +219,11 @@ static const struct vfio_iommu_driver_ops hf_ops = {
 	.ioctl			= hf_ioctl,
 	.attach_group		= hf_attach_group,
 	.detach_group		= hf_detach_group,
+	.pin_pages		= hf_pin_pages,
+	.unpin_pages		= hf_unpin_pages,
+	.register_device	= hf_register_device,
+	.unregister_device	= hf_unregister_device,
+	.dma_rw			= hf_dma_rw,
 	.group_iommu_domain	= hf_group_iommu_domain,
 };
 

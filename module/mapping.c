@@ -13,6 +13,12 @@
  * it, at a multiple of HF_IOVA_BLOCK, or at the end, so batches leave no trace
  * in the IOMMU page table.  On any error everything is taken back.
  *
+ * Where pinning stops with -EFAULT there may be PFN-mapped memory: then
+ * hf_build_pfnmap() maps all of it that follows, as extents without a pin, and
+ * gives its part of the charge back.  Only where the charge for everything is
+ * over the limit is such memory looked for beforehand (hf_unpaid()), and charged
+ * without it; of other memory no more is pinned than was paid for.
+ *
  * Invariant: with domains_sem held for writing, each domain translates exactly
  * pages [gone, mapped) of each mapping's log.  That is what lets a domain join
  * or leave at any time, half-built and half-gone mappings included.
@@ -25,13 +31,17 @@
 #include <linux/lockdep.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "container.h"
 #include "domain.h"
+#include "external.h"
 #include "mapping.h"
 #include "params.h"
+#include "pfnmap.h"
 #include "pin.h"
 
 /*
@@ -79,6 +89,8 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 	m->prot = prot;
 	m->state = HF_MAPPING_NEW;
 	m->stuck = false;
+	m->stale = false;
+	m->external = NULL;
 	m->charge.mm = NULL;
 	m->charge.pages = 0;
 	m->mapped = 0;
@@ -130,6 +142,8 @@ struct hf_build {
 	struct hf_pin pin;
 	struct hf_log_writer w;
 	bool single;			/* map every page by itself */
+	bool limited;			/* @single, or @unpaid is not 0 */
+	unsigned long unpaid;		/* PFN-mapped pages ahead, not charged */
 	unsigned long open;
 	unsigned long queued;
 	unsigned int nr;
@@ -281,7 +295,7 @@ static int hf_build_absorb(struct hf_build *b)
 	lockdep_assert_held_read(&b->c->domains_sem);
 	/* Without a domain the pages would be pinned for no device. */
 	if (list_empty(&b->c->domains))
-		return -EINVAL;
+		return -ENOLINK;
 
 	/* hf_pin_fill() was asked for no more than up to the next block. */
 	block = hf_at_block(b->m, b->m->log.pages);
@@ -304,44 +318,157 @@ static int hf_build_absorb(struct hf_build *b)
 	return b->pin.left ? 0 : hf_build_close_run(b, true, false);
 }
 
-/**
- * hf_mapping_populate() - charge, pin and map a mapping
- * @c: its container
- * @m: the mapping, in state HF_MAPPING_NEW, its range reserved in @c
- *
- * Context: may sleep and fault; no lock of holdfast's may be held.
- * Return: 0; -ENOMEM over RLIMIT_MEMLOCK or without memory; -EFAULT for an
- * address that cannot be pinned as asked; -EINTR when killed; -EINVAL when the
- * container lost its last domain; or what the IOMMU driver answered.  On error
- * @m holds nothing; of -ENOTRECOVERABLE see hf_domain_map().
+/* Pin the next pages, of which not everything may be pinned at once. */
+static noinline int hf_build_fill_limited(struct hf_build *b)
+{
+	unsigned long max = b->single ? 1 :
+			    hf_pages_to_block(b->m, b->m->log.pages);
+	unsigned long paid = b->pin.left - b->unpaid;
+
+	/* Only what need not be pinned is left. */
+	if (!paid)
+		return -EFAULT;
+	return hf_pin_fill(&b->pin, min(max, paid));
+}
+
+/* Map the open run of PFN-mapped memory.  It is never in the queue. */
+static int hf_build_close_pfnmap(struct hf_build *b)
+{
+	struct hf_mapping *m = b->m;
+	unsigned long pages;
+	int ret;
+
+	while (m->mapped < m->log.pages) {
+		pages = b->single ? 1 : m->log.pages - m->mapped;
+		ret = hf_build_map_run(b, pages);
+		if (ret)
+			return ret;
+		b->open += pages;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Take over a run of PFN-mapped memory, the first of a stretch or not, and
+ * leave it open: hf_build_absorb() for what has no struct page, hence cannot
+ * wait in the queue.
  */
-int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
+static int hf_build_absorb_pfnmap(struct hf_build *b,
+				  const struct hf_extent *ext, bool first)
+{
+	bool block = hf_at_block(b->m, b->m->log.pages);
+	int ret;
+
+	lockdep_assert_held_read(&b->c->domains_sem);
+	if (list_empty(&b->c->domains))
+		return -ENOLINK;
+
+	if (first || block || ext->pfn != b->w.next_pfn) {
+		ret = first ? hf_build_close_run(b, true, block) :
+			      hf_build_close_pfnmap(b);
+		if (ret)
+			return ret;
+		b->open = ext->pfn;
+	}
+	return hf_log_append(&b->w, ext, !block);
+}
+
+/*
+ * The walk stands where nothing can be pinned.  Map the PFN-mapped memory that
+ * is there, up to its end.
+ */
+static noinline int hf_build_pfnmap(struct hf_build *b)
+{
+	struct hf_extent ext = { .path = HF_PATH_PFNMAP };
+	unsigned long pages = 0, unpaid;
+	struct hf_mapping *m = b->m;
+	int ret = 0;
+	long n;
+
+	while (b->pin.left) {
+		n = hf_pfnmap_follow(b->pin.mm, b->pin.vaddr,
+				     min(b->pin.left,
+					 hf_pages_to_block(m, m->log.pages)),
+				     m->prot & IOMMU_WRITE, &ext.pfn);
+		if (n <= 0) {
+			ret = n;
+			break;
+		}
+		ext.pages = n;
+		down_read(&b->c->domains_sem);
+		ret = hf_build_absorb_pfnmap(b, &ext, !pages);
+		up_read(&b->c->domains_sem);
+		if (ret)
+			return ret;
+		hf_pin_skip(&b->pin, n);
+		pages += n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	if (ret)
+		return ret;
+	if (!pages) {
+		/* Was PFN-mapped when it was not paid for, and is no more? */
+		if (!b->unpaid || b->unpaid != b->pin.left)
+			return -EFAULT;
+		ret = hf_charge_more(&m->charge, b->unpaid);
+		if (!ret)
+			b->unpaid = 0;
+		b->limited = b->single;
+		return ret;
+	}
+
+	down_read(&b->c->domains_sem);
+	ret = list_empty(&b->c->domains) ? -ENOLINK : hf_build_close_pfnmap(b);
+	up_read(&b->c->domains_sem);
+	if (ret)
+		return ret;
+	/* Memory that continues it physically is not of the same run. */
+	b->w.next_pfn = HF_NO_PFN;
+
+	unpaid = min(b->unpaid, pages);
+	b->unpaid -= unpaid;
+	b->limited = b->single || b->unpaid;
+	hf_charge_less(&m->charge, pages - unpaid);
+	return 0;
+}
+
+/*
+ * Pin a mapping's memory in @mm and map it; @unpaid pages of it are PFN-mapped
+ * and not charged.  On error neither is done, and pins are dropped before
+ * helpers are waited for.
+ */
+static __always_inline int hf_pin_and_map(struct hf_container *c,
+					  struct hf_mapping *m,
+					  struct mm_struct *mm,
+					  unsigned long unpaid)
 {
 	unsigned long pages = m->size >> PAGE_SHIFT;
 	struct hf_build b __uninitialized;	/* large */
 	int ret;
 
-	/* Beyond user space there is nothing to pin; do not charge for it. */
-	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
-		return -EFAULT;
-	ret = hf_charge_take(&m->charge, pages);
-	if (ret)
-		return ret;
-
 	b.c = c;
 	b.m = m;
 	hf_log_write(&b.w, &m->log);
 	b.single = READ_ONCE(hf_disable_hugepages);
+	b.unpaid = unpaid;
+	b.limited = b.single || unpaid;
 	b.queued = 0;
 	b.nr = 0;
 	b.room = 0;
 	b.sg = NULL;
-	hf_pin_begin(&b.pin, m->vaddr, pages, m->prot & IOMMU_WRITE);
+	hf_pin_begin(&b.pin, mm, m->vaddr, pages, m->prot & IOMMU_WRITE);
 	do {
-		ret = hf_pin_fill(&b.pin, b.single ? 1 :
-				  hf_pages_to_block(m, m->log.pages));
-		if (ret)
-			break;
+		ret = unlikely(b.limited) ? hf_build_fill_limited(&b) :
+		      hf_pin_fill(&b.pin, hf_pages_to_block(m, m->log.pages));
+		if (unlikely(ret)) {
+			if (ret != -EFAULT)
+				break;
+			ret = hf_build_pfnmap(&b);
+			continue;
+		}
 		down_read(&c->domains_sem);
 		ret = hf_build_absorb(&b);
 		up_read(&c->domains_sem);
@@ -355,8 +482,107 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	if (ret)
 		hf_mapping_depopulate(c, m);
 	hf_pin_finish(&b.pin);
+	return ret;
+}
+
+/*
+ * A charge for a mapping was over the limit.  How much of the mapping is
+ * PFN-mapped in @mm, and need not be charged?  -ENOMEM if nothing is.
+ */
+static noinline long hf_unpaid(const struct hf_mapping *m, struct mm_struct *mm)
+{
+	long unpaid = hf_pfnmap_count(mm, m->vaddr, m->size >> PAGE_SHIFT);
+
+	return unpaid ? unpaid : -ENOMEM;
+}
+
+/**
+ * hf_mapping_populate() - charge, pin and map a mapping
+ * @c: its container
+ * @m: the mapping, in state HF_MAPPING_NEW, its range reserved in @c
+ *
+ * Context: may sleep and fault; no lock of holdfast's may be held.
+ * Return: 0; -ENOMEM over RLIMIT_MEMLOCK or without memory; -EFAULT for an
+ * address that can neither be pinned as asked nor is PFN-mapped; -EINTR when
+ * killed; -ENOLINK when the container lost its last domain; or what the IOMMU
+ * driver answered.  On error @m holds nothing; of -ENOTRECOVERABLE see
+ * hf_domain_map().
+ */
+int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
+{
+	unsigned long pages = m->size >> PAGE_SHIFT;
+	struct mm_struct *mm = current->mm;
+	long unpaid = 0;
+	int ret;
+
+	/* Beyond user space there is nothing to pin; do not charge for it. */
+	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
+		return -EFAULT;
+	ret = hf_charge_take(&m->charge, pages);
+	if (unlikely(ret == -ENOMEM)) {
+		unpaid = hf_unpaid(m, mm);
+		if (unpaid < 0)
+			return unpaid;
+		ret = hf_charge_take(&m->charge, pages - unpaid);
+	}
+	if (ret)
+		return ret;
+	ret = hf_pin_and_map(c, m, mm, unpaid);
 	if (ret)
 		hf_charge_refund(&m->charge);
+	return ret;
+}
+
+/* hf_mapping_back(), with the mapping's @mm. */
+static int hf_back(struct hf_container *c, struct hf_mapping *m,
+		   struct mm_struct *mm)
+{
+	unsigned long more = (m->size >> PAGE_SHIFT) - m->charge.pages;
+	long unpaid = 0;
+	int ret;
+
+	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
+		return -EFAULT;
+	/* What an IOMMU driver did not take back went with its domain. */
+	m->stuck = false;
+	ret = hf_charge_more(&m->charge, more);
+	if (ret == -ENOMEM) {
+		unpaid = hf_unpaid(m, mm);
+		if (unpaid < 0)
+			return unpaid;
+		unpaid = min_t(unsigned long, unpaid, more);
+		ret = hf_charge_more(&m->charge, more - unpaid);
+	}
+	if (ret)
+		return ret;
+	ret = hf_pin_and_map(c, m, mm, unpaid);
+	if (ret)
+		hf_charge_set(&m->charge, hf_external_pins(m));
+	return ret;
+}
+
+/**
+ * hf_mapping_back() - pin and map a mapping made while there was no domain
+ * @c: its container, which has a domain now
+ * @m: the mapping, held by the caller
+ *
+ * Its memory is that of the process that mapped it, whoever asks.  Pages that
+ * a driver pinned are paid for.
+ *
+ * Context: may sleep and fault; no lock of holdfast's may be held.
+ * Return: as hf_mapping_populate(); -ENODEV if that process is gone.
+ */
+int hf_mapping_back(struct hf_container *c, struct hf_mapping *m)
+{
+	struct mm_struct *mm = m->charge.mm;
+	int ret;
+
+	if (WARN_ON_ONCE(hf_mapping_backed(m)))
+		return 0;
+	if (!mmget_not_zero(mm))
+		return -ENODEV;
+	ret = hf_back(c, m, mm);
+	mmput(mm);
 	return ret;
 }
 
@@ -483,7 +709,7 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 /**
  * hf_mapping_depopulate() - unmap and unpin all that a mapping holds
  * @c: its container
- * @m: the mapping, owned by the caller (state HF_MAPPING_NEW or _DYING)
+ * @m: the mapping, the caller's (state HF_MAPPING_NEW, _HELD or _DYING)
  *
  * The charge stays, for the caller to refund: it may gather several.
  *
@@ -503,6 +729,21 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 	}
 	atomic_long_sub(log->pins, &c->pins);
 	hf_log_free(log);
+}
+
+/**
+ * hf_mapping_unback() - unpin a mapping that stays for devices without an IOMMU
+ * @c: its container, which has no domain any more
+ * @m: the mapping, held by the caller
+ *
+ * What is charged from then on is what drivers pinned.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ */
+void hf_mapping_unback(struct hf_container *c, struct hf_mapping *m)
+{
+	hf_mapping_depopulate(c, m);
+	hf_charge_set(&m->charge, hf_external_pins(m));
 }
 
 /* Unmap pages [gone, end) of the log from one domain. */

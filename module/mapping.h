@@ -16,31 +16,38 @@
 
 struct hf_container;
 struct hf_domain;
+struct hf_external;
 
 /**
  * enum hf_mapping_state - where a mapping stands in its life
  * @HF_MAPPING_NEW: its range is reserved; one thread pins and maps it
  * @HF_MAPPING_LIVE: whole; nobody works on it
+ * @HF_MAPPING_HELD: whole; one thread keeps everybody else off for a while
  * @HF_MAPPING_DYING: one thread unmaps and unpins it
  */
 enum hf_mapping_state {
 	HF_MAPPING_NEW,
 	HF_MAPPING_LIVE,
+	HF_MAPPING_HELD,
 	HF_MAPPING_DYING,
 };
 
 /**
  * struct hf_mapping - one MAP_DMA
  * @node: in the container's tree, by IOVA
- * @link: in a list of mappings being taken down
+ * @link: in a list of mappings being taken down, or held
  * @iova: first IOVA, bytes
  * @size: bytes
- * @vaddr: first user address, bytes, in the mapper's mm at map time
+ * @vaddr: first user address, bytes, in the mm of @charge
  * @prot: IOMMU_READ, IOMMU_WRITE
  * @state: enum hf_mapping_state
  * @stuck: an IOMMU driver failed to take back what it had mapped before an
  *	error: nothing is unpinned
- * @charge: what was paid for it
+ * @stale: its memory is moving to another address or process (vaddr.c);
+ *	changes with the container's lock held
+ * @charge: what is paid for it, and whose memory it is
+ * @external: what is there for devices without an IOMMU (external.c); NULL
+ *	while nothing is
  * @mapped: pages from the start of @log that were mapped into every domain
  * @gone: pages from the start of @log that were unmapped again
  * @log: what is pinned
@@ -54,7 +61,9 @@ struct hf_mapping {
 	enum hf_mapping_state state;
 	u8 prot;
 	bool stuck;
+	bool stale;
 	struct hf_charge charge;
+	struct hf_external *external;
 	unsigned long mapped;
 	unsigned long gone;
 	struct hf_log log;
@@ -67,6 +76,18 @@ struct hf_mapping {
 static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
 {
 	return m->iova + m->size - 1;
+}
+
+/**
+ * hf_mapping_backed() - is a mapping pinned, in every domain of its container?
+ * @m: the mapping, at rest or the caller's
+ *
+ * Without a domain no mapping is: a device without an IOMMU has its driver pin
+ * single pages.
+ */
+static inline bool hf_mapping_backed(const struct hf_mapping *m)
+{
+	return m->log.nr;
 }
 
 /**
@@ -83,6 +104,8 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 		      unsigned long vaddr, size_t size, int prot);
 void hf_mapping_free(struct hf_mapping *m);
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m);
+int hf_mapping_back(struct hf_container *c, struct hf_mapping *m);
+void hf_mapping_unback(struct hf_container *c, struct hf_mapping *m);
 void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m);
 int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain);
 void hf_mapping_unreplay(const struct hf_mapping *m, struct hf_domain *domain);

@@ -31,6 +31,9 @@
  *    as the later kernels' FAULT_FLAG_UNSHARE does.  The flag depends on the
  *    VMA, so this path goes VMA by VMA under the mmap lock.
  *
+ * PFN-mapped memory cannot be pinned: the walk stops there with -EFAULT, and
+ * mapping.c asks pfnmap.c and lets the walk go on behind it.
+ *
  * Helpers (faultin.c) may make memory present ahead of the walk; they pin
  * nothing.
  *
@@ -54,18 +57,21 @@
 #define HF_REACH_MIN	8
 
 /**
- * hf_pin_begin() - start a walk over the current process's memory
+ * hf_pin_begin() - start a walk over a process's memory
  * @pin: the walk
+ * @mm: the process's; it has users until the walk is finished.  Of another
+ *	process than the current one memory is pinned in batches only
  * @vaddr: first address, bytes, page aligned
  * @pages: length, pages
  * @write: will the device write there?
  *
- * Context: any.  current->mm must not be NULL.
+ * Context: any.
  */
-void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
-		  bool write)
+void hf_pin_begin(struct hf_pin *pin, struct mm_struct *mm,
+		  unsigned long vaddr, unsigned long pages, bool write)
 {
-	pin->mm = current->mm;
+	pin->mm = mm;
+	pin->own = mm == current->mm;
 	pin->vaddr = vaddr;
 	pin->left = pages;
 	pin->gup_flags = FOLL_LONGTERM | (write ? FOLL_WRITE : 0);
@@ -145,7 +151,8 @@ unlock:
  */
 static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 {
-	bool fast = HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE);
+	bool fast = pin->own &&
+		    (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE));
 	struct page **pages = pin->pages + pin->nr;
 	long ret = -EFAULT;
 
@@ -297,7 +304,7 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 
 	max = min(max, pin->left);
 	nr = min(max, PTRS_PER_PTE - pte_index(pin->vaddr));
-	if (nr >= HF_REACH_MIN || max > nr)
+	if ((nr >= HF_REACH_MIN || max > nr) && pin->own)
 		hint = hf_leaf_guess(pin->mm, pin->vaddr, max, &leaves);
 	if (hint == HF_LEAF_ABSENT)
 		hint = hf_pin_absent(pin, max, &leaves);
@@ -342,6 +349,29 @@ void hf_pin_end(struct hf_pin *pin)
 void hf_pin_finish(struct hf_pin *pin)
 {
 	hf_faultin_end(pin->faultin);
+}
+
+/**
+ * hf_pin_page() - pin one page of any process, for a driver
+ * @mm: the process's; it has users
+ * @vaddr: its address, bytes, page aligned
+ * @write: may the driver write there?
+ * @page: out: the page
+ *
+ * Context: may sleep and fault; no lock of holdfast's may be held.
+ * Return: 0; -EFAULT or what else GUP says; -EINTR when killed.
+ */
+int hf_pin_page(struct mm_struct *mm, unsigned long vaddr, bool write,
+		struct page **page)
+{
+	struct hf_pin pin __uninitialized;	/* large */
+	long ret;
+
+	hf_pin_begin(&pin, mm, vaddr, 1, write);
+	ret = hf_pin_slow(&pin, 1, page);
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -EFAULT;
 }
 
 /**

@@ -30,6 +30,7 @@ struct page;
  * @nr: entries filled
  * @pos: entries handed over
  * @faultin: helpers that fault memory in; or NULL
+ * @own: is that the current process's memory?
  * @asked: was there an attempt to start helpers?
  * @faults_small: memory that was absent last came as small pages, so that
  *	there is no use in faulting one in first to see whether it is huge
@@ -47,6 +48,7 @@ struct hf_pin {
 	unsigned int nr;
 	unsigned int pos;
 	struct hf_faultin *faultin;
+	bool own;
 	bool asked;
 	bool faults_small;
 	bool leaves;
@@ -54,11 +56,24 @@ struct hf_pin {
 	struct page *small[HF_PIN_SMALL];
 };
 
-void hf_pin_begin(struct hf_pin *pin, unsigned long vaddr, unsigned long pages,
-		  bool write);
+void hf_pin_begin(struct hf_pin *pin, struct mm_struct *mm,
+		  unsigned long vaddr, unsigned long pages, bool write);
 int hf_pin_fill(struct hf_pin *pin, unsigned long max);
 void hf_pin_end(struct hf_pin *pin);
 void hf_pin_finish(struct hf_pin *pin);
+int hf_pin_page(struct mm_struct *mm, unsigned long vaddr, bool write,
+		struct page **page);
+
+/**
+ * hf_pin_skip() - go on behind memory that is not pinned
+ * @pin: the walk, with everything pinned so far consumed
+ * @pages: pages, at most those left
+ */
+static inline void hf_pin_skip(struct hf_pin *pin, unsigned long pages)
+{
+	pin->vaddr += pages << PAGE_SHIFT;
+	pin->left -= pages;
+}
 
 /* Pages that are unpinned with one call. */
 #define HF_UNPIN_BATCH	32

@@ -22,6 +22,7 @@
 #include "container.h"
 #include "dirty.h"
 #include "uapi.h"
+#include "vaddr.h"
 #include "window.h"
 
 /**
@@ -33,11 +34,15 @@
  */
 long hf_uapi_extension(struct hf_container *c, unsigned long extension)
 {
+	if (hf_is_nesting_type(extension))
+		return 1;
 	switch (extension) {
 	case VFIO_TYPE1_IOMMU:
 	case VFIO_TYPE1v2_IOMMU:
 	case VFIO_UNMAP_ALL:
 		return 1;
+	case VFIO_UPDATE_VADDR:
+		return c && list_empty_careful(&c->emulated);
 	case VFIO_DMA_CC_IOMMU:
 		return c && hf_container_coherent(c);
 	default:
@@ -147,7 +152,8 @@ static long hf_uapi_map(struct hf_container *c, void __user *arg)
 	if (copy_from_user(&map, arg, minsz))
 		return -EFAULT;
 	if (map.argsz < minsz ||
-	    map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
+	    map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE |
+			  VFIO_DMA_MAP_FLAG_VADDR))
 		return -EINVAL;
 
 	iova = map.iova;
@@ -166,9 +172,11 @@ static long hf_uapi_map(struct hf_container *c, void __user *arg)
 		prot |= IOMMU_READ;
 	if (map.flags & VFIO_DMA_MAP_FLAG_WRITE)
 		prot |= IOMMU_WRITE;
-	if (!prot)
+	if (!prot == !(map.flags & VFIO_DMA_MAP_FLAG_VADDR))
 		return -EINVAL;
 
+	if (unlikely(!prot))
+		return hf_vaddr_update(c, iova, vaddr, size);
 	return hf_container_map(c, iova, vaddr, size, prot);
 }
 
@@ -192,6 +200,33 @@ static int hf_uapi_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
 	return 0;
 }
 
+/*
+ * What the flags of an unmap ask for beyond unmapping.  @bitmap: the user's, if
+ * it is asked for.
+ */
+static noinline int hf_uapi_unmap_flags(struct hf_container *c,
+					void __user *arg,
+					const struct vfio_iommu_type1_dma_unmap *unmap,
+					struct vfio_bitmap *bitmap)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_unmap, size);
+
+	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) {
+		if (unmap->flags & (VFIO_DMA_UNMAP_FLAG_ALL |
+				    VFIO_DMA_UNMAP_FLAG_VADDR) ||
+		    unmap->argsz < minsz + sizeof(*bitmap))
+			return -EINVAL;
+		if (copy_from_user(bitmap, arg + minsz, sizeof(*bitmap)))
+			return -EFAULT;
+		return hf_uapi_check_bitmap(bitmap, unmap->size);
+	}
+	/* Drivers of emulated devices need the addresses. */
+	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_VADDR &&
+	    !list_empty_careful(&c->emulated))
+		return -EBUSY;
+	return 0;
+}
+
 static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_unmap, size);
@@ -209,21 +244,18 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 		return -EFAULT;
 	if (unmap.argsz < minsz ||
 	    unmap.flags & ~(VFIO_DMA_UNMAP_FLAG_ALL |
+			    VFIO_DMA_UNMAP_FLAG_VADDR |
 			    VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP))
 		return -EINVAL;
 
-	all = unmap.flags & VFIO_DMA_UNMAP_FLAG_ALL;
-	if (unmap.flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) {
-		if (all || unmap.argsz < minsz + sizeof(bitmap))
-			return -EINVAL;
-		if (copy_from_user(&bitmap, arg + minsz, sizeof(bitmap)))
-			return -EFAULT;
-		ret = hf_uapi_check_bitmap(&bitmap, unmap.size);
+	if (unlikely(unmap.flags)) {
+		ret = hf_uapi_unmap_flags(c, arg, &unmap, &bitmap);
 		if (ret)
 			return ret;
-		dirty = &bitmap;
+		if (unmap.flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP)
+			dirty = &bitmap;
 	}
-
+	all = unmap.flags & VFIO_DMA_UNMAP_FLAG_ALL;
 	first = unmap.iova;
 	size = unmap.size;
 	if (first != unmap.iova || size != unmap.size)
@@ -241,7 +273,10 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 			return -HF_EWRAP;
 	}
 
-	ret = hf_container_unmap(c, first, last, all, dirty, &unmapped);
+	if (unlikely(unmap.flags & VFIO_DMA_UNMAP_FLAG_VADDR))
+		ret = hf_vaddr_invalidate(c, first, last, all, &unmapped);
+	else
+		ret = hf_container_unmap(c, first, last, all, dirty, &unmapped);
 	if (ret)
 		return ret;
 	return put_user(unmapped, &user->size);
@@ -286,8 +321,7 @@ static long hf_uapi_dirty(struct hf_container *c, void __user *arg)
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
 		return hf_dirty_start(c);
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
-		hf_dirty_stop(c);
-		return 0;
+		return hf_dirty_stop(c);
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
 		return hf_uapi_dirty_get(c, arg, dirty.argsz);
 	default:

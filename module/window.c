@@ -85,8 +85,8 @@ static void hf_windows_exclude(struct hf_windows *windows, dma_addr_t first,
  * @extra: one more that is not in the list, or NULL
  *
  * Context: may sleep.
- * Return: the windows, to be kfree()d; -EINVAL if no IOVA is left (or there is
- * no domain); -ENOMEM, or what the IOMMU driver answered.
+ * Return: the windows, to be kfree()d, one of everything if there is no domain;
+ * -EINVAL if no IOVA is left; -ENOMEM, or what the IOMMU driver answered.
  */
 struct hf_windows *hf_windows_compute(struct list_head *domains,
 				      struct hf_domain *extra)
@@ -97,7 +97,7 @@ struct hf_windows *hf_windows_compute(struct list_head *domains,
 	struct hf_domain *domain;
 	LIST_HEAD(regions);
 	size_t nr = 1;
-	int ret = -EINVAL;
+	int ret;
 
 	if (extra) {
 		hf_aperture_cut(extra, &all);
@@ -111,10 +111,9 @@ struct hf_windows *hf_windows_compute(struct list_head *domains,
 		if (ret)
 			goto err;
 	}
-	if (ret || all.first > all.last) {
-		ret = -EINVAL;
+	ret = -EINVAL;
+	if (all.first > all.last)
 		goto err;
-	}
 
 	list_for_each_entry(region, &regions, list)
 		nr++;

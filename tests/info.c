@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <holdfast/info.h>
 #include <holdfast/pattern.h>
+#include <holdfast/pci.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "emulated.h"
 #include "harness.h"
 
 #define IOVA 0x100000000ULL
@@ -23,9 +25,6 @@ static void extensions(struct t *t)
 		int ret = hf_container_check_extension(t->c, e);
 
 		answers[t->on][e] = ret;
-		/* Not offered by holdfast: docs/. A nesting container is left to stock. */
-		if (e == VFIO_UPDATE_VADDR || e == VFIO_TYPE1_NESTING_IOMMU)
-			continue;
 		if (t->on == T_ON_HOLDFAST)
 			hf_expect_eq(ret, answers[T_ON_STOCK][e], "extension %lu", e);
 	}
@@ -37,10 +36,15 @@ static void extensions(struct t *t)
 
 static void extensions_untyped(struct t *t)
 {
+	static int answers[T_BACKENDS][64];
 	struct hf_container c;
 
-	(void)t;
 	hf_must(hf_container_open(&c));
+	for (unsigned long e = 0; e < 64; e++) {
+		answers[t->on][e] = hf_container_check_extension(&c, e);
+		if (t->on == T_ON_HOLDFAST)
+			hf_expect_eq(answers[t->on][e], answers[T_ON_STOCK][e], "extension %lu", e);
+	}
 	hf_expect_eq(hf_container_check_extension(&c, VFIO_TYPE1_IOMMU), 1, "type1");
 	hf_expect_eq(hf_container_check_extension(&c, VFIO_TYPE1v2_IOMMU), 1, "type1v2");
 	hf_expect_eq(hf_container_check_extension(&c, VFIO_UNMAP_ALL), 1, "unmap all");
@@ -49,17 +53,82 @@ static void extensions_untyped(struct t *t)
 	hf_container_close(&c);
 }
 
-/* A type that only stock may know gets stock's answer, with both loaded. */
+/* Where the kernel has the type and the IOMMU can nest it is a v2 container as any other. */
 static void nesting(struct t *t)
 {
-	static int answers[T_BACKENDS];
+	static int answers[T_BACKENDS][2];
+	struct t_port port = { 0 };
+	struct t_served served;
 	struct hf_rig r;
+	struct hf_mem m;
 
-	answers[t->on] = hf_rig_open(&r, NULL, VFIO_TYPE1_NESTING_IOMMU);
-	hf_ktap_diag("a container of type nesting: %d", answers[t->on]);
-	hf_rig_close(&r);
+	t_served_before(&served);
+	answers[t->on][0] = hf_rig_open(&r, NULL, VFIO_TYPE1_NESTING_IOMMU);
+	hf_ktap_diag("a container of type nesting: %d", answers[t->on][0]);
 	if (t->on == T_ON_HOLDFAST)
-		hf_expect_eq(answers[T_ON_HOLDFAST], answers[T_ON_STOCK], "as without holdfast");
+		hf_expect_eq(answers[t->on][0], answers[T_ON_STOCK][0], "container");
+	if (answers[t->on][0])
+		return;
+	t_served_by(&served, t);
+	answers[t->on][1] = hf_container_check_extension(&r.container, VFIO_TYPE1_NESTING_IOMMU);
+	hf_expect_eq(answers[t->on][1], answers[T_ON_STOCK][1], "extension");
+	hf_must(hf_mem_alloc("anon4k", 70 * T_PAGE, HF_MEM_TOUCHED, &m));
+	t_port_open(&port, &r.container, &r.device, HF_DMA_IOVA_DEFAULT);
+	hf_map(&r.container, IOVA, m.addr, m.len, HF_RW);
+	t_dma_check(&port, IOVA, m.addr, m.len, HF_RW, "nesting");
+	hf_expect_eq(hf_try_unmap(&r.container, IOVA, T_PAGE, 0, NULL), -EINVAL, "cut, as in v2");
+	t_dma_check(&port, IOVA, m.addr, m.len, HF_RW, "nesting, still");
+	hf_unmap(&r.container, IOVA, m.len);
+	t_faults_begin("unmapped in a nesting container");
+	t_dma_write_blocked(&port, IOVA, m.addr, m.len, "nesting, unmapped");
+	t_faults_end();
+	t_port_close(&port);
+	hf_rig_close(&r);
+	hf_mem_free(&m);
+}
+
+/*
+ * With an emulated device alone no IOMMU is asked whether it can nest: the type is there on
+ * every kernel that knows it, until a device comes whose IOMMU cannot.
+ */
+static void nesting_emulated(struct t *t)
+{
+	static int joins[T_BACKENDS];
+	struct t_emulated_rig r;
+	struct hf_container c;
+	struct hf_group g;
+	char buf[T_PAGE], bdf[HF_BDF_LEN];
+	struct hf_mem m;
+	int offered;
+
+	hf_must(hf_container_open(&c));
+	offered = hf_container_check_extension(&c, VFIO_TYPE1_NESTING_IOMMU);
+	hf_container_close(&c);
+	hf_ktap_diag("the type is offered: %d", offered);
+	if (!offered)
+		return;
+	t_emulated_rig(&r, t, 1, VFIO_TYPE1_NESTING_IOMMU);
+	hf_must(hf_mem_alloc("anon4k", 8 * T_PAGE, HF_MEM_TOUCHED, &m));
+	hf_mem_fill(&m, 1);
+	hf_map(&r.c, IOVA, m.addr, m.len, HF_RW);
+	hf_expect_eq(t_dma_rw(&r.dev[0], IOVA + T_PAGE, buf, sizeof(buf), 0), 0, "copy");
+	hf_expect(!memcmp(buf, (char *)m.addr + T_PAGE, sizeof(buf)), "bytes of the copy");
+	hf_expect_eq(t_pin(&r.dev[0], IOVA, 8, HF_TESTDEV_READ, NULL), 8, "pin");
+	hf_expect_eq(t_unpin(&r.dev[0], IOVA, 8), 0, "unpin");
+	hf_expect_eq(hf_try_unmap(&r.c, IOVA, T_PAGE, 0, NULL), -EINVAL, "cut, as in v2");
+
+	hf_must(hf_pci_vfio_device(0, bdf));
+	hf_must(hf_group_open(&g, bdf));
+	joins[t->on] = hf_group_attach(&g, &r.c);
+	hf_ktap_diag("a device behind an IOMMU joins: %d", joins[t->on]);
+	if (t->on == T_ON_HOLDFAST)
+		hf_expect_eq(joins[t->on], joins[T_ON_STOCK], "a device behind an IOMMU joins");
+	hf_group_close(&g);
+	hf_expect_eq(t_dma_rw(&r.dev[0], IOVA, buf, sizeof(buf), 0), 0, "copy");
+	hf_expect(!memcmp(buf, m.addr, sizeof(buf)), "bytes of the second copy");
+	hf_unmap(&r.c, IOVA, m.len);
+	t_emulated_rig_close(&r);
+	hf_mem_free(&m);
 }
 
 /* The answer for every argsz, byte by byte, and no byte more. */
@@ -203,6 +272,7 @@ static const struct t_case cases[] = {
 	{ "extensions of a container with a type", extensions, T_RIG, NULL },
 	{ "extensions of a container without a type", extensions_untyped, 0, NULL },
 	{ "a nesting container", nesting, 0, NULL },
+	{ "a nesting container with an emulated device", nesting_emulated, 0, NULL },
 	{ "every argsz", every_argsz, T_RIG, NULL },
 	{ "every argsz, v1", every_argsz, T_RIG | T_V1, NULL },
 	{ "fields", fields, T_RIG, NULL },
@@ -212,5 +282,5 @@ static const struct t_case cases[] = {
 
 int main(void)
 {
-	return T_RUN(cases);
+	return T_EMULATED_RUN(cases);
 }

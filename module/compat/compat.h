@@ -232,4 +232,53 @@ static inline size_t hf_info_copy_size(u32 argsz)
 #endif
 }
 
+/**
+ * hf_mm_owner() - a process that an mm belongs to, for its limits
+ * @mm: an mm that has users
+ *
+ * A kernel without CONFIG_MEMCG does not know: there it is who asks.
+ *
+ * Context: under rcu_read_lock(), which keeps what is returned.
+ */
+static inline struct task_struct *hf_mm_owner(struct mm_struct *mm)
+{
+	struct task_struct *owner = NULL;
+
+#ifdef CONFIG_MEMCG
+	owner = rcu_dereference(mm->owner);
+#endif
+	return owner ? owner : current;
+}
+
+/**
+ * hf_is_nesting_type() - is a container type VFIO_TYPE1_NESTING_IOMMU?
+ * @type: the type, or an extension's number
+ *
+ * Until 6.12 that is v2 with domains prepared for a guest's page tables, which
+ * nothing ever installed.  Later kernels know no such type.
+ */
+static inline bool hf_is_nesting_type(unsigned long type)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	return type == VFIO_TYPE1_NESTING_IOMMU;
+#else
+	return false;
+#endif
+}
+
+/**
+ * hf_domain_nest() - prepare a domain for nesting, before it is attached
+ * @domain: the domain
+ *
+ * Return: 0; -EINVAL where the IOMMU driver cannot.
+ */
+static inline int hf_domain_nest(struct iommu_domain *domain)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	return iommu_enable_nesting(domain);
+#else
+	return -EINVAL;
+#endif
+}
+
 #endif
