@@ -9,6 +9,8 @@
 #include <holdfast/fail.h>
 #include <pthread.h>
 
+#include "module.h"
+
 #define MAX_SIDES 4
 
 void t_side_attach(struct t_side *s, unsigned int n, const struct hf_container *c)
@@ -63,4 +65,21 @@ void t_side_close(struct t_side *s)
 {
 	t_side_stop(s);
 	hf_group_close(&s->group);
+}
+
+char t_who_serves(int *ret)
+{
+	struct hf_container c;
+	struct t_side s;
+	char who = 0;
+
+	hf_must(hf_container_open(&c));
+	t_side_attach(&s, 0, &c);
+	*ret = hf_container_set_type(&c, VFIO_TYPE1v2_IOMMU);
+	if (!*ret)
+		who = t_module_refs(T_MODULE_HOLDFAST) == 1 ? 'h' :
+		      t_module_refs(T_MODULE_STOCK) == 1    ? 's' : '?';
+	t_side_close(&s);
+	hf_container_close(&c);
+	return who;
 }

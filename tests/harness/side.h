@@ -39,6 +39,15 @@ void t_side_start(struct t_side *s, const struct hf_container *c, uint64_t iova)
  */
 void t_sides_start(struct t_side *s, unsigned int n, const struct hf_container *c, uint64_t iova);
 
+/**
+ * t_who_serves() - who serves a new container with the first device?
+ * @ret: out: what VFIO_SET_IOMMU answered
+ *
+ * No other container may be open.
+ * Return: 'h' holdfast, 's' stock, 0 when nobody will.
+ */
+char t_who_serves(int *ret);
+
 /** t_side_stop() - close port and device; the group stays attached */
 void t_side_stop(struct t_side *s);
 
