@@ -16,11 +16,11 @@ user := $(build)/user
 # KDIR: kernel build folder for "module" and "install".
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-# PROFILE (one or more), T, V and BOOT choose what "test" runs and how; see help.  scripts/bench
-# takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself, scripts/profile
-# PROFILE, BACKEND, KIND, SIZE, STATE, OP and REPS.
-test_flags := $(addprefix --profile ,$(PROFILE)) $(if $(T),--tests '$(T)') $(if $(V),--verbose) \
-	$(if $(BOOT),--append '$(BOOT)')
+# PROFILE and IOMMU (one or more of each), T, V and BOOT choose what "test" runs and how; see help.
+# scripts/bench takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself,
+# scripts/profile PROFILE, BACKEND, KIND, SIZE, STATE, OP and REPS.
+test_flags := $(addprefix --profile ,$(PROFILE)) $(addprefix --iommu ,$(IOMMU)) \
+	$(if $(T),--tests '$(T)') $(if $(V),--verbose) $(if $(BOOT),--append '$(BOOT)')
 
 .PHONY: help
 help:
@@ -33,9 +33,10 @@ help:
 	@echo '  make bench-gate        does every gated case hold its budget? (bench/budgets.json)'
 	@echo '  make test              unit tests, and functional tests in guests of two kernels'
 	@echo '  make test PROFILE=P    on one kernel: $(shell awk '!/^#/ && NF { printf "%s ", $$1 }' scripts/profiles.conf)'
+	@echo '  make test IOMMU=I      with another IOMMU: amd, virtio (default intel; the others in brief)'
 	@echo '  make test T=REGEXP     only tests whose name matches;  V=1 shows their output'
 	@echo '  make test BOOT=TEXT    with TEXT on the kernel command line of the guests'
-	@echo '  make test-all          on every kernel of Debian'
+	@echo '  make test-all          on every kernel of Debian, with every IOMMU'
 	@echo '  make test-debug        on a kernel that checks itself, built here once (docs/debugging.md)'
 	@echo '  make unit              only the unit tests'
 	@echo

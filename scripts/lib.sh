@@ -133,6 +133,21 @@ config_sum() {
 	grep -E '^(# )?CONFIG_' "$P_CONFIG" | LC_ALL=C sort | sha256sum | cut -c 1-16
 }
 
+# The IOMMUs that guests can have; the first is the default.
+HOLDFAST_IOMMUS="intel amd virtio"
+
+# iommu_known NAME - is that one of them?
+iommu_known() {
+	[[ " $HOLDFAST_IOMMUS " == *" $1 "* ]]
+}
+
+# kernel_drives IOMMU - does the kernel of kernel_load have a driver for it?  Those
+# of real hardware are part of every x86 kernel; virtio's is a module or missing.
+kernel_drives() {
+	[[ $1 != virtio ]] || grep -qs '/virtio-iommu[.]ko' \
+		"$K_DIR/lib/modules/$K_RELEASE"/modules.{dep,builtin}
+}
+
 # kernel_load PROFILE - set K_* from the record scripts/kernel left:
 # K_RELEASE (uname -r), K_VERSION (package), K_DIR (unpacked image package),
 # K_CHROOT (root folder of the Debian that builds for it), K_HEADERS (folder
