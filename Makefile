@@ -39,6 +39,8 @@ help:
 	@echo '  make test-all          on every kernel of Debian, with every IOMMU'
 	@echo '  make test-debug        on a kernel that checks itself, built here once (docs/debugging.md)'
 	@echo '  make unit              only the unit tests'
+	@echo '  make conformance       many random operations on stock and holdfast side by side, compared'
+	@echo '                         (PROFILE= OPS= SEED= REPLAY= RECORD=;  docs/conformance.md)'
 	@echo
 	@echo '  make module            build the module for this machine (KDIR=<kernel headers>)'
 	@echo '  make install           install it here, loaded behind vfio (as root)'
@@ -82,6 +84,10 @@ test-all:
 .PHONY: test-debug
 test-debug:
 	@scripts/test --debug $(test_flags)
+
+.PHONY: conformance
+conformance:
+	@scripts/conformance
 
 .PHONY: bench
 bench:

@@ -7,9 +7,9 @@
  * CAP_IPC_LOCK), so a map that is over the limit fails at once and has pinned
  * nothing, and threads that map at the same time cannot pass the limit
  * together.  What turns out to be no memory of the kernel's (pfnmap.c) is given
- * back at once.  Memory that only the driver of an emulated device pins is charged page
-by page, when it does, to the mm of the process that mapped it and against that
-process's limit.  The mm that paid is remembered with the charge and gets the
+ * back at once.  Memory that only the driver of an emulated device pins is
+ * charged page by page, when it does, to the mm of the process that mapped it
+ * and against that process's limit.  The mm that paid is remembered and gets the
  * refund, whoever unmaps: a forked child, another process that was handed the
  * container, or the last close after an exec.  An mm without users left (its
  * process has exited, or has called exec and runs in a new one) has no count
@@ -53,7 +53,10 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages)
 	if (ret)
 		return ret;
 	charge->unlimited = capable(CAP_IPC_LOCK);
-	ret = __account_locked_vm(mm, pages, true, current, charge->unlimited);
+	/* Nothing is no more, also where the limit is passed already. */
+	if (likely(pages))
+		ret = __account_locked_vm(mm, pages, true, current,
+					  charge->unlimited);
 	mmap_write_unlock(mm);
 	if (ret)
 		return ret;

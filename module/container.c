@@ -17,9 +17,9 @@
  * one thread that made it so; whoever meets it in a range of interest waits,
  * killably, for @settled.  So does, for a while, a mapping that is HELD, which
  * stays as it is but must not go, or change, under somebody who works on it
- * without the lock (emulated.c, dirty.c, vaddr.c).  A long section of c->lock is
- * only a group that joins a container with mappings: those are replayed into its
- * new domain.
+ * without the lock (emulated.c, dirty.c, vaddr.c).  A long section of c->lock
+ * is only a group that joins a container with mappings: those are replayed into
+ * its new domain.
  *
  * Lifetime.  The VFIO core passes ioctls of the container file on without a
  * lock against the last group being detached, which releases the driver's
@@ -530,8 +530,6 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 	m = hf_container_find(c, new->iova);
 	if (m && m->iova <= last)
 		return -EEXIST;
-	if (c->dirty && !hf_dirty_can_track(c, new))
-		return -EINVAL;
 	if (!c->avail)
 		return -ENOSPC;
 	if (c->windows && !hf_windows_contain(c->windows, new->iova, last))
@@ -553,30 +551,46 @@ static bool hf_without_domain(struct hf_container *c)
 	return without;
 }
 
-/*
- * Make what the caller reserved; with a bitmap (@bitmap), and pinned and mapped
- * if there is a domain (@back).
- */
-static __always_inline int hf_make(struct hf_container *c,
-				   struct hf_mapping *m, bool back,
-				   bool bitmap)
-{
-	int ret;
+/* How hf_container_map() has to make a mapping, decided under the lock. */
+struct hf_how {
+	bool back;	/* there is a domain */
+	bool bitmap;	/* it needs one */
+	bool too_large;	/* for one, and dirty pages are tracked */
+};
 
-	if (unlikely(bitmap)) {
+/* What comes after memory is mapped, where that is not all. */
+static noinline int hf_finish(struct hf_container *c, struct hf_mapping *m,
+			      const struct hf_how *how)
+{
+	int ret = how->too_large ? -EINVAL : 0;
+
+	if (!ret && how->bitmap)
 		ret = hf_external_track(m);
-		if (ret)
-			return ret;
+	if (ret) {
+		hf_mapping_depopulate(c, m);
+		hf_charge_refund(&m->charge);
 	}
-	if (likely(back)) {
+	return ret;
+}
+
+/* Make what the caller reserved: pin and map it, or only say whose it is. */
+static __always_inline int hf_make(struct hf_container *c,
+				   struct hf_mapping *m,
+				   const struct hf_how *how)
+{
+	int ret = -ENOLINK;
+
+	if (likely(how->back))
 		ret = hf_mapping_populate(c, m);
-		if (likely(ret != -ENOLINK))
-			return ret;
-		/* The last domain left: is there anybody else to map it for? */
-		if (!hf_without_domain(c))
-			return -EINVAL;
+	if (unlikely(ret == -ENOLINK)) {
+		/* No domain, or no more: is there anybody to map it for? */
+		ret = -EINVAL;
+		if (!how->back || hf_without_domain(c))
+			ret = hf_charge_open(&m->charge);
 	}
-	return hf_charge_open(&m->charge);
+	if (unlikely(!ret && (how->bitmap || how->too_large)))
+		ret = hf_finish(c, m, how);
+	return ret;
 }
 
 /**
@@ -596,7 +610,7 @@ static __always_inline int hf_make(struct hf_container *c,
 int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot)
 {
-	bool back = true, bitmap = false;
+	struct hf_how how __uninitialized;
 	struct hf_mapping *m;
 	LIST_HEAD(list);
 	int ret;
@@ -611,8 +625,9 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
 		ret = hf_reserve(c, m);
-		back = !list_empty(&c->domains);
-		bitmap = c->bitmaps;
+		how.back = !list_empty(&c->domains);
+		how.bitmap = c->bitmaps;
+		how.too_large = c->dirty && !hf_dirty_can_track(c, m);
 		mutex_unlock(&c->lock);
 	}
 	if (ret) {
@@ -620,7 +635,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		return ret;
 	}
 
-	ret = hf_make(c, m, back, bitmap);
+	ret = hf_make(c, m, &how);
 	trace_hf_map(c->id, m, ret);
 	if (ret) {
 		list_add(&m->link, &list);
@@ -629,7 +644,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	}
 	hf_publish(c, m);
 	/* That was a full barrier; pairs with the one in hf_domain_left(). */
-	if (unlikely(back && list_empty_careful(&c->domains)))
+	if (unlikely(how.back && list_empty_careful(&c->domains)))
 		hf_container_unback(c);
 	return 0;
 }
@@ -733,7 +748,7 @@ static int hf_reclaim(struct hf_container *c, const struct hf_pinned *now,
 	}
 	/* They may leave it to another thread, or pin again. */
 	if (++*tries > HF_NOTIFY_MAX) {
-		pr_warn_ratelimited("holdfast: a driver does not unpin its pages of the mapping at IOVA %pad: the unmap waits\n",
+		pr_warn_ratelimited("holdfast: a driver does not unpin its pages at IOVA %pad: the unmap waits\n",
 				    &now->iova);
 		schedule_timeout_killable(HZ / 10);
 	} else if (*tries > 1) {

@@ -30,8 +30,8 @@ struct vfio_bitmap;
  * @rcu: frees it after the last lookup that may have seen it
  * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
  * @nested: VFIO_TYPE1_NESTING_IOMMU: domains are prepared for nesting
- * @lock: guards @mappings, @avail, @dirty, @bitmaps, @closed, @windows, @pgsizes,
- *	@domains, @emulated, @nr_stale, @gate
+ * @lock: guards @mappings, @avail, @dirty, @bitmaps, @closed, @windows,
+ *	@pgsizes, @domains, @emulated, @nr_stale, @gate
  * @mappings: tree of struct hf_mapping, by IOVA, disjoint
  * @avail: mappings that may still be made
  * @dirty: dirty page tracking is on
@@ -185,8 +185,8 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
  * @unmapped: out: bytes of the mappings that are gone
  *
  * Drivers of emulated devices that have pages of the range pinned are told
- * first, until they have none.  When this returns no device reaches the pages of the range's mappings and
- * nothing of them is pinned or charged.
+ * first, until they have none.  When this returns no device reaches the pages of
+ * the range's mappings and nothing of them is pinned or charged.
  *
  * Context: may sleep.
  * Return: 0; -EINVAL for a v2 range that cuts a mapping, or for @dirty without

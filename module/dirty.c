@@ -8,8 +8,8 @@
  * asks: just what stock type1 reports.  Nothing is stored for that.
  *
  * The drivers of devices without an IOMMU write only to what they have pinned,
- * and through vfio_dma_rw(), which holdfast sees.  A container with such a device
- * has a bitmap for each mapping while tracking is on (external.c).  It counts
+ * and through vfio_dma_rw(), which holdfast sees.  A container with such a
+ * device has a bitmap for each mapping while tracking is on (external.c).  It counts
  * for mappings that no device reaches by itself: pinned pages are always dirty,
  * others since they were last reported if somebody wrote to them.  When a group
  * leaves whose device could have written anywhere, everything counts as written
@@ -20,8 +20,8 @@
  * begins inside of, the bits are added to what is there; the rest are
  * overwritten.
  *
- * Locking: c->dirty and c->bitmaps change under c->lock and dirty_lock, which is
- * outside of it.  The user's memory is written, and bitmaps are allocated, with
+ * Locking: c->dirty and c->bitmaps change under c->lock and dirty_lock, which
+ * is outside of it.  The user's memory is written, and bitmaps are allocated, with
  * no other lock, but with the mappings held: it may fault, for as long as the
  * user likes, and drivers that want to pin or unpin there wait for it.
  */

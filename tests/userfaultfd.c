@@ -103,7 +103,9 @@ static void missing(struct t *t)
 
 		watch(&s, 0, UFFDIO_REGISTER_MODE_MISSING);
 		hf_require(!pthread_create(&s.thread, NULL, serve, &s), "handler");
+		t_log("holdfast-expect: uffd-retry under the mmap lock");
 		ret = hf_try_map(t->c, IOVA, s.addr, s.len, prots[i]);
+		t_log("holdfast-expect: none");
 		hf_ktap_diag("%s map of memory nobody touched: %d, %u faults served",
 			     prots[i] == HF_RW ? "read-write" : "read-only", ret, s.faults);
 		if (t->on == T_ON_STOCK)
@@ -151,9 +153,11 @@ static void killed(struct t *t)
 	if (!t_alloc(&m, "anon4k", PAGES * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
 	hf_must(hf_proc_snapshot(&before));
+	t_log("holdfast-expect: uffd-retry under the mmap lock");
 	pid = t_child_start(wait_for_ever, &v);
 	t_gate_wait(v.gate, 1);
 	t_sleep_ms(300);
+	t_log("holdfast-expect: none");
 	hf_ktap_diag("a map nobody serves %s", v.gate->step == 2 ? "is refused" : "waits");
 	/* Others are not in its way. */
 	hf_map(t->c, IOVA + T_1G, m.addr, m.len, HF_RW);
