@@ -418,7 +418,8 @@ static void with_pages(struct t *t)
 	const int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
 	char *bios;
 
-	hf_require(fd >= 0, "open /dev/mem");
+	if (fd < 0)
+		return hf_ktap_skip("no /dev/mem on this kernel");
 	bios = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0xf0000);
 	close(fd);
 	if (bios == MAP_FAILED)

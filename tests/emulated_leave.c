@@ -244,6 +244,57 @@ static void exchanged(struct t *t)
 	hf_expect_eq(pins(), held, "pins");
 }
 
+struct attacher {
+	const struct t_emulated_rig *r;
+	const struct hf_group *group;
+	const struct hf_mem *m;
+	int want;
+};
+
+/* In a process that has no such memory. */
+static void attach_elsewhere(void *arg)
+{
+	const struct attacher *a = arg;
+
+	hf_require(!munmap(a->m->addr, a->m->len), "munmap");
+	hf_expect_eq(hf_group_attach(a->group, &a->r->c), a->want, "attach");
+}
+
+/*
+ * Who has the group attached need not be who mapped. What is pinned then is the mapper's
+ * memory; stock takes what the other has at these addresses.
+ */
+static void another_attaches(struct t *t)
+{
+	const size_t len = PAGES * T_PAGE;
+	const uint64_t locked = t_vmlck(0);
+	const int64_t held = pins();
+	struct t_emulated_rig r;
+	struct hf_group group;
+	char bdf[HF_BDF_LEN];
+	struct hf_mem m;
+	struct attacher a = { &r, &group, &m, t->on == T_ON_HOLDFAST ? 0 : -EFAULT };
+
+	if (!t_alloc(&m, "anon4k", len, 0, HF_MEM_TOUCHED))
+		return;
+	t_emulated_rig(&r, t, 1, VFIO_TYPE1v2_IOMMU);
+	hf_must(hf_pci_vfio_device(0, bdf));
+	hf_must(hf_group_open(&group, bdf));
+	hf_map(&r.c, IOVA, m.addr, len, RW);
+	t_child(attach_elsewhere, &a, "child that attaches");
+	if (!a.want) {
+		hf_expect_eq(t_vmlck(0), locked + len, "VmLck: the mapper pays");
+		hf_expect(pins() > held, "pinned");
+		hf_must(hf_group_detach(&group));
+	}
+	hf_expect_eq(t_vmlck(0), locked, "VmLck, gone again");
+	hf_expect_eq(pins(), held, "pins, gone again");
+	hf_unmap(&r.c, IOVA, len);
+	hf_group_close(&group);
+	t_emulated_rig_close(&r);
+	hf_mem_free(&m);
+}
+
 static const struct how unmap_fails = { true, true }, unmap_works = { true, false };
 static const struct how get_fails = { false, true }, get_works = { false, false };
 static const bool yes = true, no = false;
@@ -256,6 +307,7 @@ static const struct t_case cases[] = {
 	/* Stock charges what a driver pinned twice from then on, and never gives one back. */
 	{ "memory becomes a device's", exchanged, T_HOLDFAST, &yes },
 	{ "a device's becomes memory", exchanged, 0, &no },
+	{ "another process attaches", another_attaches, 0, NULL },
 };
 
 int main(void)
