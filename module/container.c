@@ -566,6 +566,9 @@ static noinline int hf_finish(struct hf_container *c, struct hf_mapping *m,
 
 	if (!ret && how->bitmap)
 		ret = hf_external_track(m);
+	/* A group may have left since, which could reach it already. */
+	if (!ret && how->bitmap && how->back)
+		WRITE_ONCE(m->external->all_dirty, true);
 	if (ret) {
 		hf_mapping_depopulate(c, m);
 		hf_charge_refund(&m->charge);
@@ -620,7 +623,8 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		m = hf_mapping_alloc();
 	if (!m)
 		return -ENOMEM;
-	hf_mapping_setup(m, iova, vaddr, size, prot);
+	/* Others than the caller will use it, who may not know its tags. */
+	hf_mapping_setup(m, iova, untagged_addr(vaddr), size, prot);
 
 	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
@@ -697,12 +701,28 @@ struct hf_pinned {
 	size_t size;
 };
 
+/* Find one in [first, last]. */
+static bool hf_find_pinned(struct hf_container *c, dma_addr_t first,
+			   dma_addr_t last, struct hf_pinned *pinned)
+{
+	struct hf_mapping *m;
+
+	for (m = hf_container_find(c, first); m && m->iova <= last;
+	     m = hf_container_next(m))
+		if (hf_external_pins(m)) {
+			pinned->iova = m->iova;
+			pinned->size = m->size;
+			return true;
+		}
+	return false;
+}
+
 /*
  * Mark what an unmap of [first, last] takes down and gather it.  v2 refuses to
  * cut a mapping in two.  v1 unmaps nothing from a range that begins inside a
  * mapping, and the whole of a mapping the range ends in.  Return: 0; -EAGAIN,
- * with nothing marked, and @pinned the first mapping that drivers must unpin;
- * -EINVAL.
+ * with nothing marked, and @pinned a mapping that drivers must unpin, looked for
+ * from the last such on first; -EINVAL.
  */
 static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		   bool all, const struct vfio_bitmap *dirty,
@@ -717,13 +737,10 @@ static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 	start = hf_container_find(c, first);
 	if (start && start->iova < first)
 		return 0;
-	if (!list_empty(&c->emulated) || !list_empty_careful(&c->devices))
-		for (m = start; m && m->iova <= last; m = hf_container_next(m))
-			if (hf_external_pins(m)) {
-				pinned->iova = m->iova;
-				pinned->size = m->size;
-				return -EAGAIN;
-			}
+	if ((!list_empty(&c->emulated) || !list_empty_careful(&c->devices)) &&
+	    (hf_find_pinned(c, max(first, pinned->iova), last, pinned) ||
+	     hf_find_pinned(c, first, last, pinned)))
+		return -EAGAIN;
 	for (m = start; m && m->iova <= last; m = hf_container_next(m)) {
 		hf_claim(c, m, list);
 		if (dirty)
@@ -839,7 +856,7 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
 			     dma_addr_t last, bool all,
 			     const struct vfio_bitmap *dirty, u64 *unmapped)
 {
-	struct hf_pinned pinned, before = {};
+	struct hf_pinned pinned = {}, before = {};
 	unsigned int tries = 0;
 	struct hf_mapping *m;
 	LIST_HEAD(list);

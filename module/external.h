@@ -19,7 +19,7 @@ struct page;
  * @nr: pages in there, one pin each
  * @dirty: a bit for each page of the mapping that may have been written since
  *	it was last reported; NULL while nobody tracks that
- * @all_dirty: every page may have been; set with the container's lock held
+ * @all_dirty: every page may have been; others set it, with the container's lock
  * @report_all: so it was when the report that is under way began
  */
 struct hf_external {

@@ -217,7 +217,7 @@ destroy:
  */
 int hf_container_attach(struct hf_container *c, struct iommu_group *group)
 {
-	bool back, windows;
+	bool attached, back, windows;
 	LIST_HEAD(unbacked);
 	LIST_HEAD(one);
 	int ret;
@@ -233,8 +233,9 @@ int hf_container_attach(struct hf_container *c, struct iommu_group *group)
 	}
 	windows = c->windows;
 	ret = hf_attach_locked(c, group);
+	attached = !ret;
 	if (back) {
-		if (!ret)
+		if (attached)
 			hf_container_hold(c, 0, ~(dma_addr_t)0, &unbacked);
 		hf_container_open_gate(c);
 	}
@@ -249,7 +250,7 @@ int hf_container_attach(struct hf_container *c, struct iommu_group *group)
 		cond_resched();
 	}
 	/* Without the domain, what is backed is backed no more. */
-	if (ret && back) {
+	if (ret && attached) {
 		hf_container_detach(c, group);
 		if (!windows) {
 			mutex_lock(&c->lock);

@@ -151,8 +151,9 @@ enum hf_leaf_hint hf_leaf_guess(struct mm_struct *mm, unsigned long vaddr,
 
 /**
  * hf_leaf_pages() - pages that one entry of the page table maps
- * @mm: the current process's mm
- * @vaddr: bytes, page aligned; mapped by an entry that is locked
+ * @mm: any process's mm, its mmap lock held
+ * @vaddr: bytes, page aligned; mapped by an entry that is locked, of an area in
+ *	the tree: that, not the interrupts, is what keeps the page table
  *
  * Context: any; turns interrupts off for the length of a page-table walk.
  * Return: pages from @vaddr to the end of what its entry maps.

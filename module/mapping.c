@@ -451,6 +451,8 @@ static __always_inline int hf_pin_and_map(struct hf_container *c,
 
 	b.c = c;
 	b.m = m;
+	if (WARN_ON_ONCE(m->log.nr))
+		return -EINVAL;
 	hf_log_write(&b.w, &m->log);
 	b.single = READ_ONCE(hf_disable_hugepages);
 	b.unpaid = unpaid;
@@ -516,7 +518,7 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	int ret;
 
 	/* Beyond user space there is nothing to pin; do not charge for it. */
-	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
+	if (!access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
 	ret = hf_charge_take(&m->charge, pages);
 	if (unlikely(ret == -ENOMEM)) {
@@ -541,7 +543,7 @@ static int hf_back(struct hf_container *c, struct hf_mapping *m,
 	long unpaid = 0;
 	int ret;
 
-	if (!access_ok((void __user *)untagged_addr(m->vaddr), m->size))
+	if (!access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
 	/* What an IOMMU driver did not take back went with its domain. */
 	m->stuck = false;
@@ -577,7 +579,8 @@ int hf_mapping_back(struct hf_container *c, struct hf_mapping *m)
 	struct mm_struct *mm = m->charge.mm;
 	int ret;
 
-	if (WARN_ON_ONCE(hf_mapping_backed(m)))
+	/* It was published after the last domain left, and was replayed. */
+	if (hf_mapping_backed(m))
 		return 0;
 	if (!mmget_not_zero(mm))
 		return -ENODEV;

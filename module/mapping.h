@@ -38,7 +38,7 @@ enum hf_mapping_state {
  * @link: in a list of mappings being taken down, or held
  * @iova: first IOVA, bytes
  * @size: bytes
- * @vaddr: first user address, bytes, in the mm of @charge
+ * @vaddr: first user address, bytes, untagged, in the mm of @charge
  * @prot: IOMMU_READ, IOMMU_WRITE
  * @state: enum hf_mapping_state
  * @stuck: an IOMMU driver failed to take back what it had mapped before an
@@ -82,8 +82,8 @@ static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
  * hf_mapping_backed() - is a mapping pinned, in every domain of its container?
  * @m: the mapping, at rest or the caller's
  *
- * Without a domain no mapping is: a device without an IOMMU has its driver pin
- * single pages.
+ * Without a domain no mapping is, but for a moment (hf_container_unback()): a
+ * device without an IOMMU has its driver pin single pages.
  */
 static inline bool hf_mapping_backed(const struct hf_mapping *m)
 {

@@ -76,8 +76,8 @@ static int hf_pfnmap_fault(struct mm_struct *mm, unsigned long addr, bool write,
 
 /**
  * hf_pfnmap_follow() - find the PFNs of PFN-mapped memory
- * @mm: the current process's mm
- * @vaddr: first address, bytes, page aligned
+ * @mm: the process's; it has users
+ * @vaddr: first address, bytes, page aligned, untagged
  * @max: most pages wanted
  * @write: will the device write there?
  * @pfn: out: the first PFN
@@ -94,7 +94,7 @@ static int hf_pfnmap_fault(struct mm_struct *mm, unsigned long addr, bool write,
 long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 		      unsigned long max, bool write, unsigned long *pfn)
 {
-	unsigned long start = untagged_addr(vaddr);
+	unsigned long start = vaddr;
 	unsigned int looks, faults = 0;
 	struct vm_area_struct *vma = NULL;
 	unsigned long at, got = 0;
@@ -147,8 +147,8 @@ long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 
 /**
  * hf_pfnmap_count() - how much of a range is PFN-mapped?
- * @mm: the current process's mm
- * @vaddr: first address, bytes, page aligned
+ * @mm: the process's; it has users
+ * @vaddr: first address, bytes, page aligned, untagged
  * @pages: length, pages
  *
  * Says what the areas are, not whether hf_pfnmap_follow() will give them out.
@@ -160,7 +160,7 @@ long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 long hf_pfnmap_count(struct mm_struct *mm, unsigned long vaddr,
 		     unsigned long pages)
 {
-	unsigned long at = untagged_addr(vaddr);
+	unsigned long at = vaddr;
 	unsigned long end = at + (pages << PAGE_SHIFT);
 	struct vm_area_struct *vma;
 	unsigned long to;

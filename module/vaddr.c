@@ -19,6 +19,9 @@
  * Locking: m->stale and c->nr_stale are under c->lock; the payer changes while
  * the mapping is held.
  */
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
 #include "container.h"
 #include "mapping.h"
 #include "vaddr.h"
@@ -120,7 +123,7 @@ int hf_vaddr_update(struct hf_container *c, dma_addr_t iova,
 	ret = hf_charge_hand_over(&m->charge);
 	if (!ret) {
 		mutex_lock(&c->lock);
-		m->vaddr = vaddr;
+		m->vaddr = untagged_addr(vaddr);
 		hf_set_stale(c, m, false);
 		mutex_unlock(&c->lock);
 	}

@@ -239,6 +239,7 @@ static const struct {
 	{ "mapping beyond the IOMMU's addresses", "no emulated device" },
 	{ "a group is attached by another process", "no emulated device" },
 	{ "a driver pins a page by two IOVAs", "no emulated device" },
+	{ "a driver pins memory that has no page", "no emulated device" },
 	{ "a driver asks for one page more than", "no emulated device" },
 	{ "a driver pins pages of a device", "no such driver" },
 	{ "a driver does not unpin", "no emulated device" },
