@@ -25,10 +25,9 @@
  * lock against the last group being detached, which releases the driver's
  * data: a pointer handed to the core could be freed under an ioctl.  So the
  * core holds only a number, which is never used again.  Every call looks it up
- * and takes a reference, and
- * a call that outlives the release finds the container closed, undoes what it
- * did and drops the last reference.  Devices are detached before release()
- * returns, whatever such a call still pins.
+ * and takes a reference, and a call that outlives the release finds the
+ * container closed, undoes what it did and drops the last reference.  Devices
+ * are detached before release() returns, whatever such a call still pins.
  */
 #include <linux/hashtable.h>
 #include <linux/iommu.h>

@@ -111,7 +111,9 @@ static void hf_pin_grow(struct hf_pin *pin)
  */
 static unsigned int hf_unshare_flags(const struct vm_area_struct *vma)
 {
-	if (!is_cow_mapping(vma->vm_flags) || !(vma->vm_flags & VM_READ))
+	/* Private and may be written: the helper has another name since 7.3. */
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != VM_MAYWRITE ||
+	    !(vma->vm_flags & VM_READ))
 		return 0;
 	if (is_vm_hugetlb_page((struct vm_area_struct *)vma))
 		return vma->vm_flags & VM_WRITE ? FOLL_WRITE : 0;

@@ -24,8 +24,8 @@
 #include <linux/vfio.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || \
-	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
-#error "holdfast supports Linux 6.1 to 7.2; build it for such a kernel"
+	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
+#error "holdfast supports Linux 6.1 to 7.3; build it for such a kernel"
 #endif
 
 #ifndef CONFIG_64BIT
