@@ -607,7 +607,7 @@ static __always_inline int hf_make(struct hf_container *c,
  * Return: 0; -EINVAL for misalignment or an IOVA outside the windows; -EEXIST
  * over another mapping; -ENOSPC beyond dma_entry_limit; and what
  * hf_mapping_populate() answers.  On error nothing is mapped, pinned or
- * charged.  The order of the checks is stock type1's (6.1 - 7.2).
+ * charged.  The order of the checks is stock type1's (6.1 - 7.3).
  */
 int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot)
@@ -738,7 +738,8 @@ static int hf_doom(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		return 0;
 	if ((!list_empty(&c->emulated) || !list_empty_careful(&c->devices)) &&
 	    (hf_find_pinned(c, max(first, pinned->iova), last, pinned) ||
-	     hf_find_pinned(c, first, last, pinned)))
+	     (pinned->iova > first &&
+	      hf_find_pinned(c, first, pinned->iova - 1, pinned))))
 		return -EAGAIN;
 	for (m = start; m && m->iova <= last; m = hf_container_next(m)) {
 		hf_claim(c, m, list);
