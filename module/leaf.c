@@ -20,65 +20,17 @@
  *
  * Huge pages that follow each other are looked at together, in one walk.
  *
- * The walk takes no lock.  Interrupts are off, which keeps page tables from
- * being freed under it, by the same contract GUP-fast relies on: the TLB
- * flush that comes before needs an answer from this CPU, or the tables are
- * freed by RCU.  An architecture without GUP-fast gets one page for one pin.
+ * The walk takes no lock (walk.h).  An architecture without GUP-fast gets one
+ * page for one pin.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
 #include "leaf.h"
+#include "walk.h"
 
-#if defined(CONFIG_HAVE_GUP_FAST) || defined(CONFIG_HAVE_FAST_GUP)
-
-/* An entry of the page table that maps pages, at the level it was found. */
-struct hf_entry {
-	enum { HF_AT_NONE, HF_AT_PTE, HF_AT_PMD, HF_AT_PUD } level;
-	pud_t pud;
-	pmd_t *pmdp;
-	pte_t *ptep;
-};
-
-/* Find what maps @vaddr; interrupts are off, and stay so while it is used. */
-static __always_inline void hf_walk(struct mm_struct *mm, unsigned long vaddr,
-				    struct hf_entry *e)
-{
-	pgd_t *pgdp = pgd_offset(mm, vaddr);
-	pgd_t pgd = READ_ONCE(*pgdp);
-	p4d_t *p4dp, p4d;
-	pud_t *pudp;
-	pmd_t pmd;
-
-	e->level = HF_AT_NONE;
-	if (pgd_none(pgd) || unlikely(pgd_bad(pgd)))
-		return;
-	p4dp = p4d_offset_lockless(pgdp, pgd, vaddr);
-	p4d = READ_ONCE(*p4dp);
-	if (p4d_none(p4d) || unlikely(p4d_bad(p4d)))
-		return;
-	pudp = pud_offset_lockless(p4dp, p4d, vaddr);
-	e->pud = READ_ONCE(*pudp);
-	if (!pud_present(e->pud))
-		return;
-	if (pud_leaf(e->pud)) {
-		e->level = HF_AT_PUD;
-		return;
-	}
-	e->pmdp = pmd_offset_lockless(pudp, e->pud, vaddr);
-	pmd = READ_ONCE(*e->pmdp);
-	if (!pmd_present(pmd))
-		return;
-	if (pmd_leaf(pmd)) {
-		e->level = HF_AT_PMD;
-		return;
-	}
-	if (unlikely(pmd_bad(pmd)))
-		return;
-	e->ptep = pte_offset_kernel(&pmd, vaddr);
-	e->level = HF_AT_PTE;
-}
+#if HF_CAN_WALK
 
 /* Pages from @vaddr to the end of the huge page of 2^order pages there. */
 static unsigned long hf_to_border(unsigned long vaddr, unsigned int order)
