@@ -36,6 +36,7 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
+#include "audit.h"
 #include "compat.h"
 #include "container.h"
 #include "dirty.h"
@@ -129,12 +130,6 @@ static void hf_insert(struct hf_container *c, struct hf_mapping *new)
 	rb_insert_color(&new->node, &c->mappings);
 }
 
-static bool hf_is_live(const struct hf_mapping *m)
-{
-	/* Pairs with the release in hf_publish(). */
-	return smp_load_acquire(&m->state) == HF_MAPPING_LIVE;
-}
-
 /* @nr mappings are no longer somebody's: they are live, or erased. */
 static __always_inline void hf_settle(struct hf_container *c, int nr)
 {
@@ -150,7 +145,7 @@ static __always_inline void hf_settle(struct hf_container *c, int nr)
 /* @m belongs to everybody from here on: the caller may not touch it again. */
 static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 {
-	/* Pairs with the acquire in hf_is_live(): the log is complete. */
+	/* Pairs with the acquire in hf_mapping_at_rest(). */
 	smp_store_release(&m->state, HF_MAPPING_LIVE);
 	hf_settle(c, 1);
 }
@@ -177,7 +172,7 @@ static bool hf_settled(struct hf_container *c, dma_addr_t first,
 		return false;
 	for (m = hf_container_find(c, first); m && m->iova <= last;
 	     m = hf_container_next(m))
-		if (!hf_is_live(m))
+		if (!hf_mapping_at_rest(m))
 			return false;
 	return true;
 }
@@ -339,7 +334,7 @@ void hf_container_unhold(struct hf_container *c, struct list_head *held)
 			if (hf_mapping_backed(m) && list_empty(&c->domains))
 				continue;
 			list_del(&m->link);
-			/* Pairs with the acquire in hf_is_live(). */
+			/* Pairs with the acquire in hf_mapping_at_rest(). */
 			smp_store_release(&m->state, HF_MAPPING_LIVE);
 			nr++;
 		}
@@ -352,6 +347,77 @@ void hf_container_unhold(struct hf_container *c, struct list_head *held)
 	} while (!list_empty(held));
 }
 
+/**
+ * hf_container_hold_next() - hold the lowest mapping that reaches into a range
+ * @c: the container
+ * @first: first IOVA, bytes
+ * @last: last IOVA, bytes
+ * @held: empty; the mapping is added, for hf_container_unhold()
+ *
+ * To go over mappings one by one.  What is mapped below the one that is found
+ * before it is held is left out.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ * Return: the mapping; NULL if there is none; ERR_PTR(-EINTR) when killed while
+ * waiting for somebody who is at work on it.
+ */
+struct hf_mapping *hf_container_hold_next(struct hf_container *c,
+					  dma_addr_t first, dma_addr_t last,
+					  struct list_head *held)
+{
+	struct hf_mapping *m;
+	int ret;
+
+	mutex_lock(&c->lock);
+	while ((m = hf_container_find(c, first)) && m->iova <= last) {
+		dma_addr_t from = m->iova;
+		dma_addr_t to = hf_mapping_last(m);
+
+		mutex_unlock(&c->lock);
+		ret = hf_container_lock_range(c, from, to);
+		if (ret)
+			return ERR_PTR(ret);
+		/* It may have gone, and others come, of which one will do. */
+		if (hf_container_hold(c, from, from, held))
+			break;
+	}
+	mutex_unlock(&c->lock);
+	return list_first_entry_or_null(held, struct hf_mapping, link);
+}
+
+/**
+ * hf_container_each() - do something to every mapping there is
+ * @c: the container
+ * @what: what; the mapping is held for it, and nothing else
+ *
+ * One after the other.  What is mapped meanwhile may be left out, or not.
+ *
+ * Context: may sleep; no lock of holdfast's may be held.
+ * Return: 0; -EINTR when killed while waiting for somebody who is at work on a
+ * mapping; or the first thing else that @what returned, which ends it.
+ */
+int hf_container_each(struct hf_container *c,
+		      int (*what)(struct hf_container *c, struct hf_mapping *m))
+{
+	const dma_addr_t end = ~(dma_addr_t)0;
+	struct hf_mapping *m;
+	dma_addr_t next = 0;
+	int ret;
+
+	do {
+		LIST_HEAD(held);
+
+		m = hf_container_hold_next(c, next, end, &held);
+		if (IS_ERR_OR_NULL(m))
+			return PTR_ERR_OR_ZERO(m);
+		next = hf_mapping_last(m) + 1;
+		ret = what(c, m);
+		hf_container_unhold(c, &held);
+		cond_resched();
+	} while (!ret && next);
+	return ret;
+}
+
 /* Keep @m for the next map, and free what was kept before. */
 static void hf_keep(struct hf_container *c, struct hf_mapping *m)
 {
@@ -361,11 +427,13 @@ static void hf_keep(struct hf_container *c, struct hf_mapping *m)
 		hf_mapping_free(m);
 }
 
-/* The same for one that drivers may have used. */
+/* The same for one that drivers may have used, or that was audited. */
 static void hf_retire(struct hf_container *c, struct hf_mapping *m)
 {
 	if (unlikely(m->external))
 		hf_external_free(m);
+	if (unlikely(m->audit))
+		hf_audit_end(m);
 	hf_keep(c, m);
 }
 
@@ -420,7 +488,7 @@ void hf_container_unmap_all(struct hf_container *c)
 
 	mutex_lock(&c->lock);
 	for (m = hf_container_first(c); m; m = hf_container_next(m))
-		if (hf_is_live(m))
+		if (hf_mapping_at_rest(m))
 			hf_claim(c, m, &list);
 	mutex_unlock(&c->lock);
 	hf_take_down(c, &list);
@@ -457,6 +525,7 @@ struct hf_container *hf_container_create(bool v2, bool nested)
 	INIT_LIST_HEAD(&c->devices);
 	atomic_set(&c->busy, 0);
 	atomic_long_set(&c->pins, 0);
+	hf_auditor_init(c, READ_ONCE(hf_audit));
 
 	c->id = atomic_long_inc_return(&hf_last_id);
 	atomic_inc(&hf_nr_containers);
@@ -474,8 +543,11 @@ struct hf_container *hf_container_create(bool v2, bool nested)
  */
 void hf_container_free(struct hf_container *c)
 {
+	/* Whoever else held a mapping had a reference. */
+	hf_auditor_stop(c);
 	/* A map may have become live after release() had looked for such. */
 	hf_container_unmap_all(c);
+	hf_auditor_end(c);
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&c->mappings));
 	WARN_ON_ONCE(atomic_long_read(&c->pins));
 	if (c->spare)
@@ -669,7 +741,7 @@ void hf_container_unback(struct hf_container *c)
 	mutex_lock(&c->lock);
 	if (list_empty(&c->domains) && !c->closed)
 		for (m = hf_container_first(c); m; m = hf_container_next(m))
-			if (hf_is_live(m) && hf_mapping_backed(m))
+			if (hf_mapping_at_rest(m) && hf_mapping_backed(m))
 				hf_hold(c, m, &held);
 	mutex_unlock(&c->lock);
 	hf_container_unhold(c, &held);
@@ -819,7 +891,7 @@ bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
 	mutex_lock(&c->lock);
 	m = hf_container_find(c, first);
 	if (!m || m->iova != first || hf_mapping_last(m) != last ||
-	    !hf_is_live(m) || m->external || m->stale) {
+	    !hf_mapping_at_rest(m) || m->external || m->audit || m->stale) {
 		mutex_unlock(&c->lock);
 		return false;
 	}

@@ -17,6 +17,8 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+#include "audit.h"
+
 struct hf_mapping;
 struct hf_windows;
 struct iommu_group;
@@ -52,6 +54,7 @@ struct vfio_bitmap;
  * @devices_lock: guards @devices, and is held over their callbacks
  * @devices: open devices that want to know of unmaps, struct vfio_device
  * @pins: pins held by all mappings, and by drivers in them
+ * @auditor: says where device and CPU do not see the same memory (audit.c)
  */
 struct hf_container {
 	unsigned long id;
@@ -84,6 +87,8 @@ struct hf_container {
 	struct list_head devices;
 
 	atomic_long_t pins;
+
+	struct hf_auditor auditor;
 };
 
 /**
@@ -152,6 +157,12 @@ int hf_container_lock_all(struct hf_container *c);
 void hf_container_open_gate(struct hf_container *c);
 void hf_container_unback(struct hf_container *c);
 void hf_container_unhold(struct hf_container *c, struct list_head *held);
+struct hf_mapping *hf_container_hold_next(struct hf_container *c,
+					  dma_addr_t first, dma_addr_t last,
+					  struct list_head *held);
+int hf_container_each(struct hf_container *c,
+		      int (*what)(struct hf_container *c,
+				  struct hf_mapping *m));
 struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova);
 struct hf_mapping *hf_container_first(struct hf_container *c);
 struct hf_mapping *hf_container_next(struct hf_mapping *m);

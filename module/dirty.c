@@ -55,47 +55,12 @@ bool hf_dirty_can_track(const struct hf_container *c,
 	return m->size / hf_container_page(c) <= HF_DIRTY_PAGES_MAX;
 }
 
-/*
- * Do something to every mapping there is, one after the other, each held for
- * it.  What is mapped meanwhile may be left out.  The first error ends it.
- */
-static int hf_dirty_each(struct hf_container *c,
-			 int (*what)(struct hf_mapping *m))
+static int hf_dirty_track(struct hf_container *c, struct hf_mapping *m)
 {
-	dma_addr_t first, last = 0;
-	struct hf_mapping *m;
-	int ret = 0;
-
-	for (first = 0; !ret; first = last + 1) {
-		LIST_HEAD(held);
-
-		mutex_lock(&c->lock);
-		m = hf_container_find(c, first);
-		if (m)
-			last = hf_mapping_last(m);
-		mutex_unlock(&c->lock);
-		if (!m)
-			break;
-
-		ret = hf_container_lock_range(c, first, last);
-		if (ret)
-			break;
-		hf_container_hold(c, first, last, &held);
-		mutex_unlock(&c->lock);
-		list_for_each_entry(m, &held, link) {
-			ret = what(m);
-			if (ret)
-				break;
-			cond_resched();
-		}
-		hf_container_unhold(c, &held);
-		if (last == ~(dma_addr_t)0)
-			break;
-	}
-	return ret;
+	return hf_external_track(m);
 }
 
-static int hf_dirty_untrack(struct hf_mapping *m)
+static int hf_dirty_untrack(struct hf_container *c, struct hf_mapping *m)
 {
 	hf_external_untrack(m);
 	return 0;
@@ -124,12 +89,12 @@ int hf_dirty_give_bitmaps(struct hf_container *c)
 	if (!give)
 		return 0;
 
-	ret = hf_dirty_each(c, hf_external_track);
+	ret = hf_container_each(c, hf_dirty_track);
 	if (ret) {
 		mutex_lock(&c->lock);
 		c->bitmaps = false;
 		mutex_unlock(&c->lock);
-		hf_dirty_each(c, hf_dirty_untrack);
+		hf_container_each(c, hf_dirty_untrack);
 	}
 	return ret;
 }
@@ -196,7 +161,7 @@ int hf_dirty_stop(struct hf_container *c)
 	c->bitmaps = false;
 	mutex_unlock(&c->lock);
 	if (bitmaps)
-		hf_dirty_each(c, hf_dirty_untrack);
+		hf_container_each(c, hf_dirty_untrack);
 	mutex_unlock(&c->dirty_lock);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <linux/vfio.h>
 
+#include "audit.h"
 #include "compat.h"
 #include "container.h"
 #include "emulated.h"
@@ -59,6 +60,11 @@ unsigned int hf_fault_threads;
 module_param_named(fault_threads, hf_fault_threads, uint, 0644);
 MODULE_PARM_DESC(fault_threads,
 		 "Threads that fault in the absent memory of one large map, the caller included; all but the caller run outside its CPU cgroup (default 0: the caller alone)");
+
+bool hf_audit;
+module_param_named(audit, hf_audit, bool, 0644);
+MODULE_PARM_DESC(audit,
+		 "Audit new containers: find memory that device and CPU do not share any more (default 0)");
 
 /* What the core holds for a container, and back. */
 static void *hf_handle(const struct hf_container *c)
@@ -234,9 +240,18 @@ static int __init hf_module_init(void)
 	ret = hf_mapping_init();
 	if (ret)
 		return ret;
+	ret = hf_audit_init();
+	if (ret)
+		goto mapping;
 	ret = vfio_register_iommu_driver(&hf_ops);
 	if (ret)
-		hf_mapping_exit();
+		goto audit;
+	return 0;
+
+audit:
+	hf_audit_exit();
+mapping:
+	hf_mapping_exit();
 	return ret;
 }
 
@@ -244,6 +259,7 @@ static void __exit hf_module_exit(void)
 {
 	vfio_unregister_iommu_driver(&hf_ops);
 	hf_container_drain();
+	hf_audit_exit();
 	hf_mapping_exit();
 }
 

@@ -36,6 +36,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "audit.h"
 #include "container.h"
 #include "domain.h"
 #include "external.h"
@@ -54,8 +55,6 @@ static unsigned long hf_work(unsigned long pins, unsigned long pages)
 {
 	return pins + pages / 16;
 }
-
-#define HF_BLOCK_PAGES	(HF_IOVA_BLOCK >> PAGE_SHIFT)
 
 static struct kmem_cache *hf_mapping_cache;
 
@@ -91,6 +90,7 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 	m->stuck = false;
 	m->stale = false;
 	m->external = NULL;
+	m->audit = NULL;
 	m->charge.mm = NULL;
 	m->charge.pages = 0;
 	m->mapped = 0;
@@ -105,23 +105,6 @@ void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
 void hf_mapping_free(struct hf_mapping *m)
 {
 	kmem_cache_free(hf_mapping_cache, m);
-}
-
-static dma_addr_t hf_iova_of(const struct hf_mapping *m, unsigned long page)
-{
-	return m->iova + ((dma_addr_t)page << PAGE_SHIFT);
-}
-
-static bool hf_at_block(const struct hf_mapping *m, unsigned long page)
-{
-	return !(hf_iova_of(m, page) & (HF_IOVA_BLOCK - 1));
-}
-
-static unsigned long hf_pages_to_block(const struct hf_mapping *m,
-				       unsigned long page)
-{
-	return HF_BLOCK_PAGES -
-	       ((hf_iova_of(m, page) >> PAGE_SHIFT) & (HF_BLOCK_PAGES - 1));
 }
 
 /* Runs that fit the stack, and those that fit a page. */
@@ -453,6 +436,12 @@ static __always_inline int hf_pin_and_map(struct hf_container *c,
 	b.m = m;
 	if (WARN_ON_ONCE(m->log.nr))
 		return -EINVAL;
+	/* Before anything is pinned that could part unseen. */
+	if (unlikely(READ_ONCE(c->auditor.on))) {
+		ret = hf_audit_begin(c, m, mm);
+		if (ret)
+			return ret;
+	}
 	hf_log_write(&b.w, &m->log);
 	b.single = READ_ONCE(hf_disable_hugepages);
 	b.unpaid = unpaid;
@@ -747,6 +736,8 @@ void hf_mapping_unback(struct hf_container *c, struct hf_mapping *m)
 {
 	hf_mapping_depopulate(c, m);
 	hf_charge_set(&m->charge, hf_external_pins(m));
+	/* What is not pinned has not parted. */
+	hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
 }
 
 /* Unmap pages [gone, end) of the log from one domain. */

@@ -6,16 +6,18 @@
 #ifndef HOLDFAST_MAPPING_H
 #define HOLDFAST_MAPPING_H
 
+#include <asm/barrier.h>
 #include <linux/bug.h>
 #include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
 
 #include "account.h"
+#include "domain.h"
 #include "extent.h"
 
+struct hf_audit;
 struct hf_container;
-struct hf_domain;
 struct hf_external;
 
 /**
@@ -48,6 +50,7 @@ enum hf_mapping_state {
  * @charge: what is paid for it, and whose memory it is
  * @external: what is there for devices without an IOMMU (external.c); NULL
  *	while nothing is
+ * @audit: what the auditor knows of it (audit.c); NULL while it is not audited
  * @mapped: pages from the start of @log that were mapped into every domain
  * @gone: pages from the start of @log that were unmapped again
  * @log: what is pinned
@@ -64,6 +67,7 @@ struct hf_mapping {
 	bool stale;
 	struct hf_charge charge;
 	struct hf_external *external;
+	struct hf_audit *audit;
 	unsigned long mapped;
 	unsigned long gone;
 	struct hf_log log;
@@ -76,6 +80,51 @@ struct hf_mapping {
 static inline dma_addr_t hf_mapping_last(const struct hf_mapping *m)
 {
 	return m->iova + m->size - 1;
+}
+
+/**
+ * hf_iova_of() - IOVA of a page, bytes
+ * @m: the mapping
+ * @page: its number in the mapping
+ */
+static inline dma_addr_t hf_iova_of(const struct hf_mapping *m,
+				    unsigned long page)
+{
+	return m->iova + ((dma_addr_t)page << PAGE_SHIFT);
+}
+
+/**
+ * hf_at_block() - does a page begin a block of HF_IOVA_BLOCK?
+ * @m: the mapping
+ * @page: its number in the mapping
+ */
+static inline bool hf_at_block(const struct hf_mapping *m, unsigned long page)
+{
+	return !(hf_iova_of(m, page) & (HF_IOVA_BLOCK - 1));
+}
+
+/**
+ * hf_pages_to_block() - pages from one to the next multiple of HF_IOVA_BLOCK
+ * @m: the mapping
+ * @page: its number in the mapping
+ */
+static inline unsigned long hf_pages_to_block(const struct hf_mapping *m,
+					      unsigned long page)
+{
+	const unsigned long block = HF_IOVA_BLOCK >> PAGE_SHIFT;
+
+	return block - ((hf_iova_of(m, page) >> PAGE_SHIFT) & (block - 1));
+}
+
+/**
+ * hf_mapping_at_rest() - is nobody at work on a mapping?
+ * @m: the mapping, in the tree; the answer stays while the container's lock is
+ *	held
+ */
+static inline bool hf_mapping_at_rest(const struct hf_mapping *m)
+{
+	/* Pairs with the release of who was: the log is complete. */
+	return smp_load_acquire(&m->state) == HF_MAPPING_LIVE;
 }
 
 /**

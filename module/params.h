@@ -14,5 +14,6 @@ extern bool hf_disable_hugepages;
 extern bool hf_domain_per_group;
 extern unsigned int hf_dma_entry_limit;
 extern unsigned int hf_fault_threads;
+extern bool hf_audit;
 
 #endif

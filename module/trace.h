@@ -66,6 +66,33 @@ DEFINE_EVENT(hf_mapping_class, hf_unmap,
 	TP_ARGS(container, m, result)
 );
 
+/*
+ * Device and CPU do not share pages of a mapping any more (coherent=0), or do
+ * again (coherent=1).  iova, vaddr, size in bytes.
+ */
+TRACE_EVENT(hf_audit,
+	TP_PROTO(unsigned long container, const struct hf_mapping *m,
+		 unsigned long page, unsigned long pages, bool coherent),
+	TP_ARGS(container, m, page, pages, coherent),
+	TP_STRUCT__entry(
+		__field(u64, container)
+		__field(u64, iova)
+		__field(u64, vaddr)
+		__field(u64, size)
+		__field(u8, coherent)
+	),
+	TP_fast_assign(
+		__entry->container = container;
+		__entry->iova = m->iova + (page << PAGE_SHIFT);
+		__entry->vaddr = m->vaddr + (page << PAGE_SHIFT);
+		__entry->size = pages << PAGE_SHIFT;
+		__entry->coherent = coherent;
+	),
+	TP_printk("container=%llu iova=%#llx vaddr=%#llx size=%#llx coherent=%u",
+		  __entry->container, __entry->iova, __entry->vaddr,
+		  __entry->size, __entry->coherent)
+);
+
 #endif
 
 #undef TRACE_INCLUDE_PATH

@@ -9,8 +9,10 @@
  * works on the copy.
  *
  * The contract is include/uapi/linux/vfio.h; what stock answers where that
- * says nothing is vfio_iommu_type1 of Linux 6.1, 6.12 and 7.2.
+ * says nothing is vfio_iommu_type1 of Linux 6.1, 6.12 and 7.2.  What holdfast
+ * adds is uapi/vfio_holdfast.h.
  */
+#include <linux/eventfd.h>
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
@@ -18,11 +20,15 @@
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
+#include "audit.h"
 #include "compat.h"
 #include "container.h"
 #include "dirty.h"
+#include "incoherent.h"
+#include "refresh.h"
 #include "uapi.h"
 #include "vaddr.h"
+#include "vfio_holdfast.h"
 #include "window.h"
 
 /**
@@ -40,6 +46,7 @@ long hf_uapi_extension(struct hf_container *c, unsigned long extension)
 	case VFIO_TYPE1_IOMMU:
 	case VFIO_TYPE1v2_IOMMU:
 	case VFIO_UNMAP_ALL:
+	case HOLDFAST_AUDIT_EXT:
 		return 1;
 	case VFIO_UPDATE_VADDR:
 		return c && list_empty_careful(&c->emulated);
@@ -329,6 +336,101 @@ static long hf_uapi_dirty(struct hf_container *c, void __user *arg)
 	}
 }
 
+static long hf_uapi_audit(struct hf_container *c, void __user *arg)
+{
+	struct eventfd_ctx *eventfd = NULL;
+	struct holdfast_audit audit;
+	int ret;
+
+	if (copy_from_user(&audit, arg, sizeof(audit)))
+		return -EFAULT;
+	if (audit.argsz < sizeof(audit) || audit.reserved)
+		return -EINVAL;
+
+	switch (audit.flags) {
+	case HOLDFAST_AUDIT_OFF:
+		return hf_auditor_turn_off(c);
+	case HOLDFAST_AUDIT_ON:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (audit.eventfd != -1) {
+		eventfd = eventfd_ctx_fdget(audit.eventfd);
+		if (IS_ERR(eventfd))
+			return PTR_ERR(eventfd);
+	}
+	ret = hf_auditor_turn_on(c, eventfd);
+	if (ret && eventfd)
+		eventfd_ctx_put(eventfd);
+	return ret;
+}
+
+/* Ranges handed out with one call; who has room for more asks again. */
+#define HF_RANGES_MAX	256
+
+static long hf_uapi_incoherent(struct hf_container *c, void __user *arg)
+{
+	struct holdfast_incoherent __user *user = arg;
+	struct holdfast_incoherent what;
+	struct hf_ranges ranges = {};
+	dma_addr_t next;
+	bool partial;
+	int ret;
+
+	if (copy_from_user(&what, arg, sizeof(what)))
+		return -EFAULT;
+	if (what.argsz < sizeof(what) || what.flags || what.reserved ||
+	    what.last < what.first || !what.nr ||
+	    what.nr > (what.argsz - sizeof(what)) / sizeof(what.ranges[0]))
+		return -EINVAL;
+
+	ranges.max = min_t(u32, what.nr, HF_RANGES_MAX);
+	ranges.range = kcalloc(ranges.max, sizeof(*ranges.range),
+			       GFP_KERNEL_ACCOUNT);
+	if (!ranges.range)
+		return -ENOMEM;
+	ret = hf_incoherent_find(c, what.first, what.last, &ranges, &next,
+				 &partial);
+	if (ret)
+		goto free;
+	what.nr = ranges.nr;
+	if (partial)
+		what.flags |= HOLDFAST_INCOHERENT_PARTIAL;
+	if (next) {
+		what.flags |= HOLDFAST_INCOHERENT_MORE;
+		what.first = next;
+	}
+	if (copy_to_user(user->ranges, ranges.range,
+			 ranges.nr * sizeof(*ranges.range)) ||
+	    copy_to_user(user, &what, sizeof(what)))
+		ret = -EFAULT;
+free:
+	kfree(ranges.range);
+	return ret;
+}
+
+static long hf_uapi_refresh(struct hf_container *c, void __user *arg)
+{
+	struct holdfast_refresh refresh;
+	dma_addr_t last;
+	int ret;
+
+	if (copy_from_user(&refresh, arg, sizeof(refresh)))
+		return -EFAULT;
+	if (refresh.argsz < sizeof(refresh) || refresh.flags || !refresh.size ||
+	    (refresh.iova | refresh.size) & ~PAGE_MASK ||
+	    check_add_overflow((dma_addr_t)refresh.iova,
+			       (dma_addr_t)(refresh.size - 1), &last))
+		return -EINVAL;
+
+	ret = hf_refresh(c, refresh.iova, last, &refresh.refreshed,
+			 &refresh.failed);
+	if (copy_to_user(arg, &refresh, sizeof(refresh)))
+		return -EFAULT;
+	return ret;
+}
+
 /**
  * hf_uapi_ioctl() - an ioctl of a container's file
  * @c: the container
@@ -350,6 +452,12 @@ long hf_uapi_ioctl(struct hf_container *c, unsigned int cmd, unsigned long arg)
 		return hf_uapi_unmap(c, (void __user *)arg);
 	case VFIO_IOMMU_DIRTY_PAGES:
 		return hf_uapi_dirty(c, (void __user *)arg);
+	case HOLDFAST_AUDIT:
+		return hf_uapi_audit(c, (void __user *)arg);
+	case HOLDFAST_INCOHERENT:
+		return hf_uapi_incoherent(c, (void __user *)arg);
+	case HOLDFAST_REFRESH:
+		return hf_uapi_refresh(c, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

@@ -22,6 +22,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
+#include "audit.h"
 #include "container.h"
 #include "mapping.h"
 #include "vaddr.h"
@@ -84,6 +85,35 @@ unlock:
 	return ret;
 }
 
+/* A held mapping's memory is in the current process now, at @vaddr. */
+static int hf_vaddr_arrive(struct hf_container *c, struct hf_mapping *m,
+			   unsigned long vaddr)
+{
+	struct hf_audit *old = m->audit, *new = NULL;
+	int ret;
+
+	if (READ_ONCE(c->auditor.on) && hf_mapping_backed(m)) {
+		new = hf_audit_create(c, m, current->mm, vaddr);
+		if (IS_ERR(new))
+			return PTR_ERR(new);
+	}
+	ret = hf_charge_hand_over(&m->charge);
+	if (ret) {
+		old = new;
+	} else {
+		mutex_lock(&c->lock);
+		m->vaddr = vaddr;
+		m->audit = new;
+		hf_set_stale(c, m, false);
+		mutex_unlock(&c->lock);
+		/* That it shows the same pages is for the auditor to see. */
+		hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
+	}
+	if (old)
+		hf_audit_destroy(old);
+	return ret;
+}
+
 /**
  * hf_vaddr_update() - the new address of a mapping
  * @c: the container
@@ -120,13 +150,7 @@ int hf_vaddr_update(struct hf_container *c, dma_addr_t iova,
 	if (ret)
 		return ret;
 
-	ret = hf_charge_hand_over(&m->charge);
-	if (!ret) {
-		mutex_lock(&c->lock);
-		m->vaddr = untagged_addr(vaddr);
-		hf_set_stale(c, m, false);
-		mutex_unlock(&c->lock);
-	}
+	ret = hf_vaddr_arrive(c, m, untagged_addr(vaddr));
 	hf_container_unhold(c, &held);
 	return ret;
 }

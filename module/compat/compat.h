@@ -17,6 +17,7 @@
 
 #include <linux/cgroup.h>
 #include <linux/errno.h>
+#include <linux/eventfd.h>
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
 #include <linux/mm.h>
@@ -229,6 +230,21 @@ static inline size_t hf_info_copy_size(u32 argsz)
 	if (argsz >= offsetofend(struct vfio_iommu_type1_info, cap_offset))
 		return offsetofend(struct vfio_iommu_type1_info, cap_offset);
 	return offsetofend(struct vfio_iommu_type1_info, iova_pgsizes);
+#endif
+}
+
+/**
+ * hf_eventfd_signal() - add one to an eventfd
+ * @ctx: the eventfd
+ *
+ * Context: any.
+ */
+static inline void hf_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
 #endif
 }
 

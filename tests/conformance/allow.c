@@ -247,6 +247,7 @@ static const struct {
 	{ "memory that a driver has pinned is replaced", "no emulated device" },
 	{ "vfio_dma_rw() that fails half-way", "no emulated device" },
 	{ "attach of an emulated group, START", "one operation at a time" },
+	{ "ioctls 212 to 214", "no operation asks for them" },
 };
 
 uint32_t cf_allowed(struct cf_case *c)

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * coherence.c - holdfast's own ioctls.
+ */
+#include <holdfast/coherence.h>
+
+/* Ranges asked for with one call. */
+#define ROOM 64
+
+int hf_try_audit(const struct hf_container *c, bool on, int eventfd)
+{
+	struct holdfast_audit audit = {
+		.argsz = sizeof(audit),
+		.flags = on ? HOLDFAST_AUDIT_ON : HOLDFAST_AUDIT_OFF,
+		.eventfd = eventfd,
+	};
+	int ret = hf_container_ioctl(c, HOLDFAST_AUDIT, &audit);
+
+	return ret < 0 ? ret : 0;
+}
+
+long hf_try_incoherent(const struct hf_container *c, uint64_t first, uint64_t last,
+		       struct holdfast_range *ranges, size_t max, bool *partial)
+{
+	union {
+		struct holdfast_incoherent head;
+		char room[sizeof(struct holdfast_incoherent) +
+			  ROOM * sizeof(struct holdfast_range)];
+	} what;
+	size_t nr = 0;
+	int ret;
+
+	if (partial)
+		*partial = false;
+	what.head.first = first;
+	do {
+		what.head.argsz = sizeof(what);
+		what.head.flags = 0;
+		what.head.last = last;
+		what.head.nr = ROOM;
+		what.head.reserved = 0;
+		ret = hf_container_ioctl(c, HOLDFAST_INCOHERENT, &what);
+		if (ret < 0)
+			return ret;
+		for (size_t i = 0; i < what.head.nr; i++, nr++)
+			if (nr < max)
+				ranges[nr] = what.head.ranges[i];
+		if (partial && what.head.flags & HOLDFAST_INCOHERENT_PARTIAL)
+			*partial = true;
+	} while (what.head.flags & HOLDFAST_INCOHERENT_MORE);
+	return (long)nr;
+}
+
+int hf_try_refresh(const struct hf_container *c, uint64_t iova, uint64_t len,
+		   uint64_t *refreshed, uint64_t *failed)
+{
+	struct holdfast_refresh refresh = {
+		.argsz = sizeof(refresh),
+		.iova = iova,
+		.size = len,
+	};
+	int ret = hf_container_ioctl(c, HOLDFAST_REFRESH, &refresh);
+
+	if (refreshed)
+		*refreshed = refresh.refreshed;
+	if (failed)
+		*failed = refresh.failed;
+	return ret < 0 ? ret : 0;
+}

@@ -1,0 +1,771 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence auditor.
+ *
+ * A pin keeps a page, not its place in a process's address space: munmap(),
+ * MADV_DONTNEED, mremap(), a hole punched into a file leave the device with the
+ * old page while the CPU has another one.  Few IOMMUs can take a fault, so that
+ * cannot be prevented; but it can be seen.  While a container is audited each
+ * mapping has an interval notifier on the memory it maps.
+ *
+ * What an invalidation means cannot be told from the event: fork and MADV_FREE
+ * look like MADV_DONTNEED, and all is well after them.  So the callback only marks
+ * blocks as *suspect*, and a worker compares them afterwards (compare.c), page by
+ * page.  What it finds parted is kept in a bitmap, shown in a tracepoint, counted,
+ * and announced by an eventfd.  An invalidation that overlaps a comparison makes
+ * the block suspect again (the sequence count of the notifier says so), so what is
+ * kept was true when nobody was at work there.
+ *
+ * Three things no invalidation announces: that a page which is in the page cache
+ * only, with no entry in the page table, is cut out of its file; that pages
+ * which had parted are one again, because a file was mapped back; and what an
+ * area of device memory maps next.  Blocks with such pages of the first kind are
+ * *watched*: they become suspect by themselves, seldom if nothing happens.  Who asks
+ * (hf_audit_verify()) has suspect, watched and parted blocks compared at once.
+ *
+ * Memory: a bit for each page of the mapping and two for each block, charged to
+ * who maps, or to who turns the auditor on.  A process that is gone sees nothing,
+ * so nothing of its mappings is parted; the comparison of a mapping whose memory
+ * is moving (vaddr.c) waits until it has arrived.
+ *
+ * Locking: a->parted belongs to who holds the mapping; the rest of what changes
+ * in a struct hf_audit, and the lists, are under auditor->lock, a spinlock taken
+ * inside of invalidations, under which nothing may allocate or sleep.  Comparing
+ * takes the mmap lock for reading, with the mapping held and no other lock.
+ */
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/eventfd.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "audit.h"
+#include "compare.h"
+#include "compat.h"
+#include "container.h"
+#include "mapping.h"
+#include "trace.h"
+
+#ifdef CONFIG_MMU_NOTIFIER
+
+/* A burst of invalidations is verified together. */
+#define HF_AUDIT_SOON		msecs_to_jiffies(10)
+#define HF_AUDIT_PAUSE_MIN	msecs_to_jiffies(50)
+#define HF_AUDIT_PAUSE_MAX	(8 * HZ)
+
+/* The worker lets go of a mapping after so many blocks. */
+#define HF_AUDIT_BLOCKS		64
+
+/* It sleeps at least so many times as long as it works for what is watched. */
+#define HF_AUDIT_REST		20
+
+/* Times a block is compared for somebody who waits, if it does not rest. */
+#define HF_AUDIT_TRIES		100
+
+static struct workqueue_struct *hf_audit_wq;
+
+/**
+ * struct hf_audit - what the auditor knows of one mapping
+ * @notifier: on the mapping's memory
+ * @c: the container
+ * @m: the mapping
+ * @pending: in the auditor's pending
+ * @watching: in the auditor's watched
+ * @run: the worker's last run that came by
+ * @next: block at which that run goes on
+ * @pages: of the mapping
+ * @blocks: of HF_AUDIT_BLOCK pages; the last may be shorter
+ * @suspects: bits in @suspect
+ * @watches: bits in @watch
+ * @nr_parted: bits in @parted
+ * @suspect: a bit for each block: to be compared
+ * @watch: a bit for each block: has pages that can part without a word
+ * @parted: a bit for each page: device and CPU do not share it
+ * @bits: room for the three
+ */
+struct hf_audit {
+	struct mmu_interval_notifier notifier;
+	struct hf_container *c;
+	struct hf_mapping *m;
+	struct list_head pending;
+	struct list_head watching;
+	u64 run;
+	unsigned long next;
+	unsigned long pages;
+	unsigned long blocks;
+	unsigned long suspects;
+	unsigned long watches;
+	unsigned long nr_parted;
+	unsigned long *suspect;
+	unsigned long *watch;
+	unsigned long *parted;
+	unsigned long bits[];
+};
+
+static void hf_auditor_soon(struct hf_auditor *au)
+{
+	lockdep_assert_held(&au->lock);
+	au->pause = HF_AUDIT_PAUSE_MIN;
+	if (au->soon)
+		return;
+	au->soon = true;
+	mod_delayed_work(hf_audit_wq, &au->work, HF_AUDIT_SOON);
+}
+
+/* Mark blocks @first to @last as suspect. */
+static void hf_mark(struct hf_audit *a, unsigned long first, unsigned long last)
+{
+	struct hf_auditor *au = &a->c->auditor;
+	unsigned long block, nr = 0;
+
+	lockdep_assert_held(&au->lock);
+	for (block = first; block <= last; block++)
+		nr += !__test_and_set_bit(block, a->suspect);
+	a->suspects += nr;
+	au->suspects += nr;
+	if (a->suspects && list_empty(&a->pending))
+		list_add_tail(&a->pending, &au->pending);
+}
+
+static void hf_unmark(struct hf_audit *a, unsigned long block)
+{
+	struct hf_auditor *au = &a->c->auditor;
+
+	lockdep_assert_held(&au->lock);
+	if (!__test_and_clear_bit(block, a->suspect))
+		return;
+	au->suspects--;
+	if (!--a->suspects)
+		list_del_init(&a->pending);
+}
+
+static void hf_set_watch(struct hf_audit *a, unsigned long block, bool watch)
+{
+	struct hf_auditor *au = &a->c->auditor;
+
+	lockdep_assert_held(&au->lock);
+	if (test_bit(block, a->watch) == watch)
+		return;
+	if (watch) {
+		__set_bit(block, a->watch);
+		if (!a->watches++)
+			list_add_tail(&a->watching, &au->watched);
+	} else {
+		__clear_bit(block, a->watch);
+		if (!--a->watches)
+			list_del_init(&a->watching);
+	}
+}
+
+/*
+ * Memory of a mapping changes in the process's page table, or may.  Called
+ * inside of what changes it: with any lock of mm's held, page reclaim included.
+ */
+static bool hf_audit_invalidate(struct mmu_interval_notifier *notifier,
+				const struct mmu_notifier_range *range,
+				unsigned long seq)
+{
+	struct hf_audit *a = container_of(notifier, struct hf_audit, notifier);
+	struct hf_auditor *au = &a->c->auditor;
+	unsigned long start = notifier->interval_tree.start;
+	unsigned long first, last;
+
+	spin_lock(&au->lock);
+	mmu_interval_set_seq(notifier, seq);
+	switch (range->event) {
+	case MMU_NOTIFY_PROTECTION_VMA:	/* the same pages, other bits */
+	case MMU_NOTIFY_SOFT_DIRTY:
+	case MMU_NOTIFY_RELEASE:	/* nobody is left to see anything */
+		break;
+	default:
+		first = (max(range->start, start) - start) >> PAGE_SHIFT;
+		last = (min(range->end - 1, notifier->interval_tree.last) -
+			start) >> PAGE_SHIFT;
+		hf_mark(a, first / HF_AUDIT_BLOCK, last / HF_AUDIT_BLOCK);
+		au->events++;
+		hf_auditor_soon(au);
+	}
+	spin_unlock(&au->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops hf_audit_ops = {
+	.invalidate = hf_audit_invalidate,
+};
+
+/**
+ * hf_audit_create() - listen to what happens to a mapping's memory
+ * @c: the container
+ * @m: the mapping, held or being made by the caller
+ * @mm: the process's memory; it has users
+ * @vaddr: the mapping's address there, bytes
+ *
+ * Context: may sleep; takes the mmap lock for writing.
+ * Return: for @m->audit, all of it suspect; or ERR_PTR(-ENOMEM), (-EINTR).
+ */
+struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
+				 struct mm_struct *mm, unsigned long vaddr)
+{
+	unsigned long pages = m->size >> PAGE_SHIFT;
+	unsigned long blocks = DIV_ROUND_UP(pages, HF_AUDIT_BLOCK);
+	size_t bits = 2 * BITS_TO_LONGS(blocks) + BITS_TO_LONGS(pages);
+	struct hf_audit *a;
+	int ret;
+
+	a = kvzalloc(struct_size(a, bits, bits),
+		     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!a)
+		return ERR_PTR(-ENOMEM);
+	a->c = c;
+	a->m = m;
+	INIT_LIST_HEAD(&a->pending);
+	INIT_LIST_HEAD(&a->watching);
+	a->pages = pages;
+	a->blocks = blocks;
+	a->suspect = a->bits;
+	a->watch = a->suspect + BITS_TO_LONGS(blocks);
+	a->parted = a->watch + BITS_TO_LONGS(blocks);
+	ret = mmu_interval_notifier_insert(&a->notifier, mm, vaddr, m->size,
+					   &hf_audit_ops);
+	if (ret) {
+		kvfree(a);
+		return ERR_PTR(ret);
+	}
+	return a;
+}
+
+/**
+ * hf_audit_destroy() - stop listening
+ * @a: what hf_audit_create() made
+ *
+ * Context: may sleep, until invalidations under way are through.
+ */
+void hf_audit_destroy(struct hf_audit *a)
+{
+	struct hf_auditor *au = &a->c->auditor;
+
+	mmu_interval_notifier_remove(&a->notifier);
+	spin_lock(&au->lock);
+	list_del(&a->pending);
+	list_del(&a->watching);
+	au->suspects -= a->suspects;
+	au->parted -= a->nr_parted;
+	spin_unlock(&au->lock);
+	kvfree(a);
+}
+
+/**
+ * hf_audit_begin() - audit a mapping from here on
+ * @c: the container
+ * @m: the mapping, held or being made by the caller; nothing happens if it is
+ *	audited already
+ * @mm: the process's memory; it has users
+ *
+ * Pages that are pinned from now on are not missed; for those that are already
+ * hf_audit_suspect() is needed.
+ *
+ * Context: may sleep; takes the mmap lock for writing.
+ * Return: 0; -ENOMEM; -EINTR when killed.
+ */
+int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
+		   struct mm_struct *mm)
+{
+	struct hf_audit *a;
+
+	if (m->audit)
+		return 0;
+	a = hf_audit_create(c, m, mm, m->vaddr);
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	m->audit = a;
+	return 0;
+}
+
+/**
+ * hf_audit_end() - audit a mapping no more
+ * @m: the mapping, the caller's; it may not have been audited
+ *
+ * Context: may sleep.
+ */
+void hf_audit_end(struct hf_mapping *m)
+{
+	if (!m->audit)
+		return;
+	hf_audit_destroy(m->audit);
+	m->audit = NULL;
+}
+
+/**
+ * hf_audit_suspect() - have pages of a mapping compared
+ * @m: the mapping, held by the caller; it may not be audited
+ * @first: first page
+ * @end: page behind the last one
+ */
+void hf_audit_suspect(struct hf_mapping *m, unsigned long first,
+		      unsigned long end)
+{
+	struct hf_audit *a = m->audit;
+	struct hf_auditor *au;
+
+	if (!a || first >= end)
+		return;
+	au = &a->c->auditor;
+	spin_lock(&au->lock);
+	hf_mark(a, first / HF_AUDIT_BLOCK, (end - 1) / HF_AUDIT_BLOCK);
+	hf_auditor_soon(au);
+	spin_unlock(&au->lock);
+}
+
+/* Show each range of set bits, pages from @first on of the mapping. */
+static void hf_audit_show(const struct hf_audit *a, unsigned long first,
+			  const unsigned long *bits, unsigned int nr,
+			  bool coherent)
+{
+	unsigned int start, end;
+
+	for_each_set_bitrange(start, end, bits, nr)
+		trace_hf_audit(a->c->id, a->m, first + start, end - start,
+			       coherent);
+}
+
+/* Remember which pages of a block have parted. */
+static void hf_audit_record(struct hf_audit *a, unsigned long block,
+			    const unsigned long *parted)
+{
+	unsigned long first = block * HF_AUDIT_BLOCK;
+	unsigned int nr = min_t(unsigned long, HF_AUDIT_BLOCK,
+				a->pages - first);
+	unsigned long *known = a->parted + BIT_WORD(first);
+	DECLARE_BITMAP(change, HF_AUDIT_BLOCK);
+	struct hf_auditor *au = &a->c->auditor;
+	unsigned long worse, better;
+
+	if (bitmap_equal(known, parted, nr))
+		return;
+	bitmap_andnot(change, known, parted, nr);
+	better = bitmap_weight(change, nr);
+	hf_audit_show(a, first, change, nr, true);
+	bitmap_andnot(change, parted, known, nr);
+	worse = bitmap_weight(change, nr);
+	hf_audit_show(a, first, change, nr, false);
+	bitmap_copy(known, parted, nr);
+
+	spin_lock(&au->lock);
+	a->nr_parted += worse - better;
+	au->parted += worse - better;
+	if (worse && au->eventfd)
+		hf_eventfd_signal(au->eventfd);
+	spin_unlock(&au->lock);
+}
+
+/* Compare a block.  -EAGAIN: something happened to it meanwhile. */
+static int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
+			  unsigned long block)
+{
+	unsigned long first = block * HF_AUDIT_BLOCK;
+	unsigned int nr = min_t(unsigned long, HF_AUDIT_BLOCK,
+				a->pages - first);
+	DECLARE_BITMAP(parted, HF_AUDIT_BLOCK);
+	struct hf_auditor *au = &a->c->auditor;
+	unsigned long seq;
+	bool watch;
+	int ret;
+
+	spin_lock(&au->lock);
+	hf_unmark(a, block);
+	spin_unlock(&au->lock);
+
+	seq = mmu_interval_read_begin(&a->notifier);
+	ret = hf_compare(cmp, a->notifier.mm, first, nr, parted, &watch);
+
+	spin_lock(&au->lock);
+	if (!ret && mmu_interval_read_retry(&a->notifier, seq))
+		ret = -EAGAIN;
+	if (ret) {
+		hf_mark(a, block, block);
+	} else {
+		hf_set_watch(a, block, watch);
+		au->verified++;
+	}
+	spin_unlock(&au->lock);
+	if (!ret)
+		hf_audit_record(a, block, parted);
+	return ret;
+}
+
+/* The process is gone. */
+static void hf_audit_orphan(struct hf_audit *a)
+{
+	struct hf_auditor *au = &a->c->auditor;
+	unsigned long block;
+
+	bitmap_zero(a->parted, a->pages);
+	spin_lock(&au->lock);
+	au->parted -= a->nr_parted;
+	a->nr_parted = 0;
+	for (block = 0; a->suspects && block < a->blocks; block++)
+		hf_unmark(a, block);
+	for (block = 0; a->watches && block < a->blocks; block++)
+		hf_set_watch(a, block, false);
+	spin_unlock(&au->lock);
+}
+
+/* Compare suspect blocks of a held mapping, a good number of them. */
+static void hf_audit_some(struct hf_audit *a, struct hf_compare *cmp, u64 run)
+{
+	struct mm_struct *mm = a->notifier.mm;
+	unsigned int n;
+
+	if (!mmget_not_zero(mm)) {
+		hf_audit_orphan(a);
+		return;
+	}
+	if (a->run != run)
+		a->next = 0;
+	a->run = run;
+	hf_compare_begin(cmp, a->m);
+	for (n = 0; n < HF_AUDIT_BLOCKS; n++) {
+		a->next = find_next_bit(a->suspect, a->blocks, a->next);
+		if (a->next >= a->blocks)
+			break;
+		/* What does not rest is for the next run. */
+		hf_audit_block(a, cmp, a->next++);
+		cond_resched();
+	}
+	/* If that was its last user, its end is not for us to wait for. */
+	mmput_async(mm);
+}
+
+/*
+ * Hold the next mapping that has suspect blocks.  @busy: there are such that
+ * could not be held.
+ */
+static struct hf_audit *hf_audit_take(struct hf_container *c, u64 run,
+				      struct list_head *held, bool *busy)
+{
+	struct hf_auditor *au = &c->auditor;
+	struct hf_audit *a, *found = NULL;
+
+	mutex_lock(&c->lock);
+	if (au->stopped) {
+		mutex_unlock(&c->lock);
+		return NULL;
+	}
+	spin_lock(&au->lock);
+	*busy = false;
+	list_for_each_entry(a, &au->pending, pending) {
+		if ((a->run == run && a->next >= a->blocks) || a->m->stale)
+			continue;
+		if (c->gate || !hf_mapping_at_rest(a->m)) {
+			*busy = true;
+			continue;
+		}
+		found = a;
+		break;
+	}
+	spin_unlock(&au->lock);
+	if (found)
+		hf_container_hold(c, found->m->iova, found->m->iova, held);
+	mutex_unlock(&c->lock);
+	return found;
+}
+
+/* What is watched becomes suspect, if it is time. */
+static void hf_auditor_watch(struct hf_auditor *au)
+{
+	struct hf_audit *a;
+	unsigned long block;
+
+	lockdep_assert_held(&au->lock);
+	if (time_before(jiffies, au->next_watch))
+		return;
+	list_for_each_entry(a, &au->watched, watching)
+		for_each_set_bit(block, a->watch, a->blocks)
+			hf_mark(a, block, block);
+}
+
+static void hf_audit_work(struct work_struct *work)
+{
+	struct hf_auditor *au = container_of(to_delayed_work(work),
+					     struct hf_auditor, work);
+	struct hf_container *c = container_of(au, struct hf_container, auditor);
+	struct hf_compare *cmp = hf_compare_alloc();
+	unsigned long began = jiffies, spent;
+	struct hf_audit *a;
+	bool busy = false;
+	LIST_HEAD(held);
+	u64 run;
+
+	spin_lock(&au->lock);
+	au->soon = false;
+	run = ++au->run;
+	hf_auditor_watch(au);
+	spin_unlock(&au->lock);
+
+	while (cmp && (a = hf_audit_take(c, run, &held, &busy))) {
+		hf_audit_some(a, cmp, run);
+		hf_container_unhold(c, &held);
+		cond_resched();
+	}
+	hf_compare_free(cmp);
+
+	spent = jiffies - began;
+	spin_lock(&au->lock);
+	if (time_after_eq(jiffies, au->next_watch))
+		au->next_watch = jiffies + max(au->pause, HF_AUDIT_REST * spent);
+	if (au->soon) {
+		;	/* it is queued */
+	} else if (!list_empty(&au->pending)) {
+		queue_delayed_work(hf_audit_wq, &au->work,
+				   busy ? HF_AUDIT_PAUSE_MIN : au->pause);
+	} else if (!list_empty(&au->watched)) {
+		queue_delayed_work(hf_audit_wq, &au->work,
+				   max(au->pause, HF_AUDIT_REST * spent));
+	}
+	au->pause = min(2 * au->pause, HF_AUDIT_PAUSE_MAX);
+	spin_unlock(&au->lock);
+}
+
+/**
+ * hf_audit_verify() - know for certain which pages have parted
+ * @m: the mapping, held by the caller, audited
+ * @cmp: to compare with, begun for @m
+ * @first: first page
+ * @end: page behind the last one
+ *
+ * Compares every block of the range of which that is not known; pages beside
+ * the range may be compared, too.  The answer is hf_audit_parted().
+ *
+ * Context: may sleep; takes the mmap lock for reading.
+ * Return: 0; -ESRCH when the process is gone; -EINTR when killed; -EAGAIN for a
+ * block at which something happened each time it was compared.
+ */
+int hf_audit_verify(struct hf_mapping *m, struct hf_compare *cmp,
+		    unsigned long first, unsigned long end)
+{
+	struct hf_audit *a = m->audit;
+	struct mm_struct *mm = a->notifier.mm;
+	unsigned long block, page;
+	unsigned int tries;
+	int ret = 0;
+
+	if (!mmget_not_zero(mm)) {
+		hf_audit_orphan(a);
+		return -ESRCH;
+	}
+	for (block = first / HF_AUDIT_BLOCK;
+	     !ret && block * HF_AUDIT_BLOCK < end; block++) {
+		page = block * HF_AUDIT_BLOCK;
+		if (!test_bit(block, a->suspect) &&
+		    !test_bit(block, a->watch) &&
+		    find_next_bit(a->parted, min(page + HF_AUDIT_BLOCK,
+						 a->pages), page) >=
+		    min(page + HF_AUDIT_BLOCK, a->pages))
+			continue;
+		tries = 0;
+		do {
+			ret = hf_audit_block(a, cmp, block);
+			cond_resched();
+			if (fatal_signal_pending(current))
+				ret = -EINTR;
+		} while (ret == -EAGAIN && ++tries < HF_AUDIT_TRIES);
+	}
+	mmput(mm);
+	return ret;
+}
+
+/**
+ * hf_audit_parted() - pages that have parted, as far as is known
+ * @m: the mapping, held by the caller
+ *
+ * Return: a bit for each page; or NULL for a mapping that is not audited.
+ */
+const unsigned long *hf_audit_parted(const struct hf_mapping *m)
+{
+	return m->audit ? m->audit->parted : NULL;
+}
+
+/**
+ * hf_audit_nr_parted() - how many pages that are
+ * @m: the mapping, held by the caller
+ */
+unsigned long hf_audit_nr_parted(const struct hf_mapping *m)
+{
+	return m->audit ? m->audit->nr_parted : 0;
+}
+
+/* For hf_container_each(): audit a mapping that was made before. */
+static int hf_audit_join(struct hf_container *c, struct hf_mapping *m)
+{
+	struct mm_struct *mm = m->charge.mm;
+	int ret;
+
+	if (m->stale || m->audit || !mmget_not_zero(mm))
+		return 0;
+	ret = hf_audit_begin(c, m, mm);
+	hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
+	mmput(mm);
+	return ret;
+}
+
+static int hf_audit_leave(struct hf_container *c, struct hf_mapping *m)
+{
+	hf_audit_end(m);
+	return 0;
+}
+
+static void hf_auditor_set(struct hf_container *c, bool on)
+{
+	mutex_lock(&c->lock);
+	WRITE_ONCE(c->auditor.on, on);
+	mutex_unlock(&c->lock);
+}
+
+static void hf_auditor_tell(struct hf_container *c, struct eventfd_ctx *eventfd)
+{
+	struct hf_auditor *au = &c->auditor;
+	struct eventfd_ctx *old;
+
+	spin_lock(&au->lock);
+	old = au->eventfd;
+	au->eventfd = eventfd;
+	spin_unlock(&au->lock);
+	if (old)
+		eventfd_ctx_put(old);
+}
+
+/**
+ * hf_auditor_turn_on() - audit all mappings of a container
+ * @c: the container
+ * @eventfd: to be signalled from now on, instead of another; or NULL; the
+ *	auditor's on success
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOMEM; -EINTR when killed.  On error all is as before.
+ */
+int hf_auditor_turn_on(struct hf_container *c, struct eventfd_ctx *eventfd)
+{
+	struct hf_auditor *au = &c->auditor;
+	int ret;
+
+	ret = mutex_lock_killable(&au->switching);
+	if (ret)
+		return ret;
+	if (!au->on) {
+		hf_auditor_set(c, true);
+		ret = hf_container_each(c, hf_audit_join);
+		if (ret) {
+			hf_auditor_set(c, false);
+			hf_container_each(c, hf_audit_leave);
+		}
+	}
+	if (!ret)
+		hf_auditor_tell(c, eventfd);
+	mutex_unlock(&au->switching);
+	return ret;
+}
+
+/**
+ * hf_auditor_turn_off() - audit a container no more
+ * @c: the container
+ *
+ * Context: may sleep.
+ * Return: 0; -EPERM when the module's parameter had turned it on; -EINTR when
+ * killed: some mappings may still be audited.
+ */
+int hf_auditor_turn_off(struct hf_container *c)
+{
+	struct hf_auditor *au = &c->auditor;
+	int ret;
+
+	if (au->operator)
+		return -EPERM;
+	ret = mutex_lock_killable(&au->switching);
+	if (ret)
+		return ret;
+	hf_auditor_set(c, false);
+	ret = hf_container_each(c, hf_audit_leave);
+	hf_auditor_tell(c, NULL);
+	mutex_unlock(&au->switching);
+	return ret;
+}
+
+/**
+ * hf_auditor_init() - the auditor of a new container
+ * @c: the container
+ * @on: does the operator want it audited?
+ */
+void hf_auditor_init(struct hf_container *c, bool on)
+{
+	struct hf_auditor *au = &c->auditor;
+
+	au->on = on;
+	au->operator = on;
+	mutex_init(&au->switching);
+	INIT_DELAYED_WORK(&au->work, hf_audit_work);
+	spin_lock_init(&au->lock);
+	INIT_LIST_HEAD(&au->pending);
+	INIT_LIST_HEAD(&au->watched);
+	au->pause = HF_AUDIT_PAUSE_MIN;
+	au->next_watch = jiffies;
+}
+
+/**
+ * hf_auditor_stop() - the worker lets go of a container
+ * @c: the container, which nobody can find any more
+ *
+ * Context: may sleep.  No mapping is held by the worker on return, nor later.
+ */
+void hf_auditor_stop(struct hf_container *c)
+{
+	mutex_lock(&c->lock);
+	c->auditor.stopped = true;
+	mutex_unlock(&c->lock);
+	cancel_delayed_work_sync(&c->auditor.work);
+}
+
+/**
+ * hf_auditor_end() - and is gone
+ * @c: the container, without mappings
+ *
+ * Context: may sleep.
+ */
+void hf_auditor_end(struct hf_container *c)
+{
+	/* Invalidations may have queued it again, until the last notifier went. */
+	cancel_delayed_work_sync(&c->auditor.work);
+	WARN_ON_ONCE(c->auditor.suspects || c->auditor.parted);
+	hf_auditor_tell(c, NULL);
+}
+
+/**
+ * hf_audit_init() - set up what all auditors share
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hf_audit_init(void)
+{
+	hf_audit_wq = alloc_workqueue("holdfast_audit", WQ_UNBOUND, 0);
+	return hf_audit_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * hf_audit_exit() - and free it
+ */
+void hf_audit_exit(void)
+{
+	destroy_workqueue(hf_audit_wq);
+}
+
+#else
+#error "holdfast needs CONFIG_MMU_NOTIFIER"
+#endif

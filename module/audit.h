@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The coherence auditor: do device and CPU still see the same memory?
+ * See audit.c for the essay.
+ */
+#ifndef HOLDFAST_AUDIT_H
+#define HOLDFAST_AUDIT_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct eventfd_ctx;
+struct hf_audit;
+struct hf_compare;
+struct hf_container;
+struct hf_mapping;
+struct mm_struct;
+
+/* Pages of a block: what is suspected, and verified, as a whole. */
+#define HF_AUDIT_BLOCK	512U
+
+/**
+ * struct hf_auditor - the auditor of one container
+ * @on: mappings are audited; changes with the container's lock held
+ * @operator: the module's parameter says so; users cannot turn it off
+ * @stopped: the container ends: the worker holds no mapping any more; as @on
+ * @switching: serialises turning it on and off
+ * @work: verifies what is pending
+ * @lock: guards what follows, and what invalidations change of each mapping's
+ *	struct hf_audit
+ * @pending: struct hf_audit with suspect blocks
+ * @watched: struct hf_audit with blocks to be looked at now and then
+ * @eventfd: signalled when memory has become incoherent; or NULL
+ * @soon: @work was made to run soon, and has not begun
+ * @pause: jiffies until @work looks again where it has to look again
+ * @next_watch: when what is watched becomes suspect, in jiffies
+ * @run: counts the runs of @work
+ * @events: invalidations seen that can part pages
+ * @verified: blocks verified
+ * @suspects: blocks suspect now
+ * @parted: pages known to be incoherent now
+ */
+struct hf_auditor {
+	bool on;
+	bool operator;
+	bool stopped;
+	struct mutex switching;
+	struct delayed_work work;
+
+	spinlock_t lock;
+	struct list_head pending;
+	struct list_head watched;
+	struct eventfd_ctx *eventfd;
+	bool soon;
+	unsigned long pause;
+	unsigned long next_watch;
+	u64 run;
+	u64 events;
+	u64 verified;
+	unsigned long suspects;
+	unsigned long parted;
+};
+
+int hf_audit_init(void);
+void hf_audit_exit(void);
+
+void hf_auditor_init(struct hf_container *c, bool on);
+void hf_auditor_stop(struct hf_container *c);
+void hf_auditor_end(struct hf_container *c);
+int hf_auditor_turn_on(struct hf_container *c, struct eventfd_ctx *eventfd);
+int hf_auditor_turn_off(struct hf_container *c);
+
+struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
+				 struct mm_struct *mm, unsigned long vaddr);
+void hf_audit_destroy(struct hf_audit *a);
+int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
+		   struct mm_struct *mm);
+void hf_audit_end(struct hf_mapping *m);
+void hf_audit_suspect(struct hf_mapping *m, unsigned long first,
+		      unsigned long end);
+int hf_audit_verify(struct hf_mapping *m, struct hf_compare *cmp,
+		    unsigned long first, unsigned long end);
+const unsigned long *hf_audit_parted(const struct hf_mapping *m);
+unsigned long hf_audit_nr_parted(const struct hf_mapping *m);
+
+#endif
