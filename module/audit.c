@@ -479,18 +479,28 @@ static struct hf_audit *hf_audit_take(struct hf_container *c, u64 run,
 	return found;
 }
 
-/* What is watched becomes suspect, if it is time. */
-static void hf_auditor_watch(struct hf_auditor *au)
+/* Jiffies until what is watched is to be compared again; 0 if it is time. */
+static unsigned long hf_auditor_rest(const struct hf_auditor *au)
+{
+	unsigned long rest = max(au->pause, HF_AUDIT_REST * au->watch_took);
+	unsigned long rested = jiffies - au->watched_at;
+
+	return rested < rest ? rest - rested : 0;
+}
+
+/* What is watched becomes suspect, if it is time.  Return: it was. */
+static bool hf_auditor_watch(struct hf_auditor *au)
 {
 	struct hf_audit *a;
 	unsigned long block;
 
 	lockdep_assert_held(&au->lock);
-	if (time_before(jiffies, au->next_watch))
-		return;
+	if (list_empty(&au->watched) || hf_auditor_rest(au))
+		return false;
 	list_for_each_entry(a, &au->watched, watching)
 		for_each_set_bit(block, a->watch, a->blocks)
 			hf_mark(a, block, block);
+	return true;
 }
 
 static void hf_audit_work(struct work_struct *work)
@@ -499,16 +509,16 @@ static void hf_audit_work(struct work_struct *work)
 					     struct hf_auditor, work);
 	struct hf_container *c = container_of(au, struct hf_container, auditor);
 	struct hf_compare *cmp = hf_compare_alloc();
-	unsigned long began = jiffies, spent;
+	unsigned long began = jiffies;
 	struct hf_audit *a;
-	bool busy = false;
+	bool busy = false, watch;
 	LIST_HEAD(held);
 	u64 run;
 
 	spin_lock(&au->lock);
 	au->soon = false;
 	run = ++au->run;
-	hf_auditor_watch(au);
+	watch = hf_auditor_watch(au);
 	spin_unlock(&au->lock);
 
 	while (cmp && (a = hf_audit_take(c, run, &held, &busy))) {
@@ -518,19 +528,18 @@ static void hf_audit_work(struct work_struct *work)
 	}
 	hf_compare_free(cmp);
 
-	spent = jiffies - began;
 	spin_lock(&au->lock);
-	if (time_after_eq(jiffies, au->next_watch))
-		au->next_watch = jiffies + max(au->pause, HF_AUDIT_REST * spent);
-	if (au->soon) {
-		;	/* it is queued */
-	} else if (!list_empty(&au->pending)) {
+	if (watch) {
+		au->watched_at = jiffies;
+		au->watch_took = jiffies - began;
+	}
+	/* If there was news meanwhile it is queued. */
+	if (!au->soon && !list_empty(&au->pending))
 		queue_delayed_work(hf_audit_wq, &au->work,
 				   busy ? HF_AUDIT_PAUSE_MIN : au->pause);
-	} else if (!list_empty(&au->watched)) {
+	else if (!au->soon && !list_empty(&au->watched))
 		queue_delayed_work(hf_audit_wq, &au->work,
-				   max(au->pause, HF_AUDIT_REST * spent));
-	}
+				   hf_auditor_rest(au) + 1);
 	au->pause = min(2 * au->pause, HF_AUDIT_PAUSE_MAX);
 	spin_unlock(&au->lock);
 }
@@ -716,7 +725,7 @@ void hf_auditor_init(struct hf_container *c, bool on)
 	INIT_LIST_HEAD(&au->pending);
 	INIT_LIST_HEAD(&au->watched);
 	au->pause = HF_AUDIT_PAUSE_MIN;
-	au->next_watch = jiffies;
+	au->watched_at = jiffies;
 }
 
 /**

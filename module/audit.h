@@ -36,7 +36,8 @@ struct mm_struct;
  * @eventfd: signalled when memory has become incoherent; or NULL
  * @soon: @work was made to run soon, and has not begun
  * @pause: jiffies until @work looks again where it has to look again
- * @next_watch: when what is watched becomes suspect, in jiffies
+ * @watched_at: when what is watched was compared last, in jiffies
+ * @watch_took: how long that took, jiffies
  * @run: counts the runs of @work
  * @events: invalidations seen that can part pages
  * @verified: blocks verified
@@ -56,7 +57,8 @@ struct hf_auditor {
 	struct eventfd_ctx *eventfd;
 	bool soon;
 	unsigned long pause;
-	unsigned long next_watch;
+	unsigned long watched_at;
+	unsigned long watch_took;
 	u64 run;
 	u64 events;
 	u64 verified;
