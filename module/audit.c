@@ -26,7 +26,8 @@
  * Memory: a bit for each page of the mapping and two for each block, charged to
  * who maps, or to who turns the auditor on.  A process that is gone sees nothing,
  * so nothing of its mappings is parted; the comparison of a mapping whose memory
- * is moving (vaddr.c) waits until it has arrived.
+ * is moving (vaddr.c) waits until it has arrived; one that is not pinned for an
+ * IOMMU has nothing to part from.
  *
  * Locking: a->parted belongs to who holds the mapping; the rest of what changes
  * in a struct hf_audit, and the lists, are under auditor->lock, a spinlock taken
@@ -60,7 +61,10 @@
 /* A burst of invalidations is verified together. */
 #define HF_AUDIT_SOON		msecs_to_jiffies(10)
 #define HF_AUDIT_PAUSE_MIN	msecs_to_jiffies(50)
-#define HF_AUDIT_PAUSE_MAX	(8 * HZ)
+#define HF_AUDIT_PAUSE_MAX	(8UL * HZ)
+
+/* After a run that took long it rests so many times as long, up to a second. */
+#define HF_AUDIT_SHARE		4
 
 /* The worker lets go of a mapping after so many blocks. */
 #define HF_AUDIT_BLOCKS		64
@@ -78,10 +82,11 @@ static struct workqueue_struct *hf_audit_wq;
  * @notifier: on the mapping's memory
  * @c: the container
  * @m: the mapping
- * @pending: in the auditor's pending
+ * @pending: in the auditor's pending or todo
  * @watching: in the auditor's watched
- * @run: the worker's last run that came by
- * @next: block at which that run goes on
+ * @next: block at which the worker's run goes on
+ * @place: where in the log the last comparison ended
+ * @placed: is @place of use?
  * @pages: of the mapping
  * @blocks: of HF_AUDIT_BLOCK pages; the last may be shorter
  * @suspects: bits in @suspect
@@ -98,8 +103,9 @@ struct hf_audit {
 	struct hf_mapping *m;
 	struct list_head pending;
 	struct list_head watching;
-	u64 run;
 	unsigned long next;
+	struct hf_place place;
+	bool placed;
 	unsigned long pages;
 	unsigned long blocks;
 	unsigned long suspects;
@@ -118,18 +124,33 @@ static void hf_auditor_soon(struct hf_auditor *au)
 	if (au->soon)
 		return;
 	au->soon = true;
-	mod_delayed_work(hf_audit_wq, &au->work, HF_AUDIT_SOON);
+	/* Who changes memory all the time does not get all of a CPU for it. */
+	mod_delayed_work(hf_audit_wq, &au->work,
+			 clamp(HF_AUDIT_SHARE * au->took, HF_AUDIT_SOON,
+			       (unsigned long)HZ));
+}
+
+/* Set @nr bits from @first on.  Return: how many were not set. */
+static unsigned long hf_set_bits(unsigned long *map, unsigned long first,
+				 unsigned long nr)
+{
+	unsigned long set;
+
+	if (nr == 1)
+		return !__test_and_set_bit(first, map);
+	set = bitmap_weight(map, first + nr) - bitmap_weight(map, first);
+	bitmap_set(map, first, nr);
+	return nr - set;
 }
 
 /* Mark blocks @first to @last as suspect. */
 static void hf_mark(struct hf_audit *a, unsigned long first, unsigned long last)
 {
 	struct hf_auditor *au = &a->c->auditor;
-	unsigned long block, nr = 0;
+	unsigned long nr;
 
 	lockdep_assert_held(&au->lock);
-	for (block = first; block <= last; block++)
-		nr += !__test_and_set_bit(block, a->suspect);
+	nr = hf_set_bits(a->suspect, first, last - first + 1);
 	a->suspects += nr;
 	au->suspects += nr;
 	if (a->suspects && list_empty(&a->pending))
@@ -210,7 +231,8 @@ static const struct mmu_interval_notifier_ops hf_audit_ops = {
  * @vaddr: the mapping's address there, bytes
  *
  * Context: may sleep; takes the mmap lock for writing.
- * Return: for @m->audit, all of it suspect; or ERR_PTR(-ENOMEM), (-EINTR).
+ * Return: for @m->audit; or ERR_PTR: -ENOMEM; -EINTR when killed; -ERESTARTNOINTR,
+ * to be passed on to the system call, which begins again after a signal.
  */
 struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 				 struct mm_struct *mm, unsigned long vaddr)
@@ -238,6 +260,9 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 					   &hf_audit_ops);
 	if (ret) {
 		kvfree(a);
+		/* The first one in a process gives way to any signal. */
+		if (ret == -EINTR && !fatal_signal_pending(current))
+			ret = -ERESTARTNOINTR;
 		return ERR_PTR(ret);
 	}
 	return a;
@@ -273,8 +298,9 @@ void hf_audit_destroy(struct hf_audit *a)
  * Pages that are pinned from now on are not missed; for those that are already
  * hf_audit_suspect() is needed.
  *
- * Context: may sleep; takes the mmap lock for writing.
- * Return: 0; -ENOMEM; -EINTR when killed.
+ * Context: may sleep, until invalidations under way are through; takes the mmap
+ * lock for writing.
+ * Return: 0, or as hf_audit_create().
  */
 int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
 		   struct mm_struct *mm)
@@ -286,6 +312,8 @@ int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
 	a = hf_audit_create(c, m, mm, m->vaddr);
 	if (IS_ERR(a))
 		return PTR_ERR(a);
+	/* One that began before has told nobody: let it end. */
+	mmu_interval_read_begin(&a->notifier);
 	m->audit = a;
 	return 0;
 }
@@ -305,7 +333,7 @@ void hf_audit_end(struct hf_mapping *m)
 }
 
 /**
- * hf_audit_suspect() - have pages of a mapping compared
+ * hf_audit_suspect() - have pages of a mapping compared; its log may be new
  * @m: the mapping, held by the caller; it may not be audited
  * @first: first page
  * @end: page behind the last one
@@ -319,6 +347,8 @@ void hf_audit_suspect(struct hf_mapping *m, unsigned long first,
 	if (!a || first >= end)
 		return;
 	au = &a->c->auditor;
+	/* The log may be another. */
+	a->placed = false;
 	spin_lock(&au->lock);
 	hf_mark(a, first / HF_AUDIT_BLOCK, (end - 1) / HF_AUDIT_BLOCK);
 	hf_auditor_soon(au);
@@ -405,23 +435,44 @@ static int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
 /* The process is gone. */
 static void hf_audit_orphan(struct hf_audit *a)
 {
+	const size_t blocks = BITS_TO_LONGS(a->blocks) * sizeof(long);
 	struct hf_auditor *au = &a->c->auditor;
-	unsigned long block;
 
-	bitmap_zero(a->parted, a->pages);
+	memset(a->parted, 0, BITS_TO_LONGS(a->pages) * sizeof(long));
 	spin_lock(&au->lock);
 	au->parted -= a->nr_parted;
+	au->suspects -= a->suspects;
 	a->nr_parted = 0;
-	for (block = 0; a->suspects && block < a->blocks; block++)
-		hf_unmark(a, block);
-	for (block = 0; a->watches && block < a->blocks; block++)
-		hf_set_watch(a, block, false);
+	a->suspects = 0;
+	a->watches = 0;
+	memset(a->suspect, 0, blocks);
+	memset(a->watch, 0, blocks);
+	list_del_init(&a->pending);
+	list_del_init(&a->watching);
 	spin_unlock(&au->lock);
 }
 
-/* Compare suspect blocks of a held mapping, a good number of them. */
-static void hf_audit_some(struct hf_audit *a, struct hf_compare *cmp, u64 run)
+/* Stand where the last comparison of a mapping ended. */
+static void hf_audit_stand(struct hf_audit *a, struct hf_compare *cmp)
 {
+	hf_compare_begin(cmp, a->m);
+	if (a->placed)
+		cmp->place = a->place;
+}
+
+static void hf_audit_stood(struct hf_audit *a, const struct hf_compare *cmp)
+{
+	a->place = cmp->place;
+	a->placed = true;
+}
+
+/*
+ * Compare suspect blocks of a held mapping, a good number of them.  What does not
+ * rest is for the next run.
+ */
+static void hf_audit_some(struct hf_audit *a, struct hf_compare *cmp)
+{
+	struct hf_auditor *au = &a->c->auditor;
 	struct mm_struct *mm = a->notifier.mm;
 	unsigned int n;
 
@@ -429,48 +480,46 @@ static void hf_audit_some(struct hf_audit *a, struct hf_compare *cmp, u64 run)
 		hf_audit_orphan(a);
 		return;
 	}
-	if (a->run != run)
-		a->next = 0;
-	a->run = run;
-	hf_compare_begin(cmp, a->m);
+	hf_audit_stand(a, cmp);
 	for (n = 0; n < HF_AUDIT_BLOCKS; n++) {
 		a->next = find_next_bit(a->suspect, a->blocks, a->next);
 		if (a->next >= a->blocks)
 			break;
-		/* What does not rest is for the next run. */
 		hf_audit_block(a, cmp, a->next++);
 		cond_resched();
+	}
+	hf_audit_stood(a, cmp);
+	if (a->next >= a->blocks) {
+		a->next = 0;
+		spin_lock(&au->lock);
+		if (a->suspects)
+			list_move_tail(&a->pending, &au->pending);
+		spin_unlock(&au->lock);
 	}
 	/* If that was its last user, its end is not for us to wait for. */
 	mmput_async(mm);
 }
 
 /*
- * Hold the next mapping that has suspect blocks.  @busy: there are such that
- * could not be held.
+ * Hold the next mapping that is to be looked at in this run.  @busy: one could
+ * not be held.
  */
-static struct hf_audit *hf_audit_take(struct hf_container *c, u64 run,
+static struct hf_audit *hf_audit_take(struct hf_container *c,
 				      struct list_head *held, bool *busy)
 {
 	struct hf_auditor *au = &c->auditor;
 	struct hf_audit *a, *found = NULL;
 
 	mutex_lock(&c->lock);
-	if (au->stopped) {
-		mutex_unlock(&c->lock);
-		return NULL;
-	}
 	spin_lock(&au->lock);
-	*busy = false;
-	list_for_each_entry(a, &au->pending, pending) {
-		if ((a->run == run && a->next >= a->blocks) || a->m->stale)
-			continue;
-		if (c->gate || !hf_mapping_at_rest(a->m)) {
-			*busy = true;
-			continue;
+	while (!found && !au->stopped && !list_empty(&au->todo)) {
+		a = list_first_entry(&au->todo, struct hf_audit, pending);
+		if (!c->gate && !a->m->stale && hf_mapping_at_rest(a->m)) {
+			found = a;
+		} else {
+			*busy |= !a->m->stale;
+			list_move_tail(&a->pending, &au->pending);
 		}
-		found = a;
-		break;
 	}
 	spin_unlock(&au->lock);
 	if (found)
@@ -513,25 +562,26 @@ static void hf_audit_work(struct work_struct *work)
 	struct hf_audit *a;
 	bool busy = false, watch;
 	LIST_HEAD(held);
-	u64 run;
 
 	spin_lock(&au->lock);
 	au->soon = false;
-	run = ++au->run;
 	watch = hf_auditor_watch(au);
+	list_splice_tail_init(&au->pending, &au->todo);
 	spin_unlock(&au->lock);
 
-	while (cmp && (a = hf_audit_take(c, run, &held, &busy))) {
-		hf_audit_some(a, cmp, run);
+	while (cmp && (a = hf_audit_take(c, &held, &busy))) {
+		hf_audit_some(a, cmp);
 		hf_container_unhold(c, &held);
 		cond_resched();
 	}
 	hf_compare_free(cmp);
 
 	spin_lock(&au->lock);
+	list_splice_tail_init(&au->todo, &au->pending);
+	au->took = jiffies - began;
 	if (watch) {
 		au->watched_at = jiffies;
-		au->watch_took = jiffies - began;
+		au->watch_took = au->took;
 	}
 	/* If there was news meanwhile it is queued. */
 	if (!au->soon && !list_empty(&au->pending))
@@ -544,10 +594,20 @@ static void hf_audit_work(struct work_struct *work)
 	spin_unlock(&au->lock);
 }
 
+/* Is a block's place in @parted certain? */
+static bool hf_audit_certain(const struct hf_audit *a, unsigned long block)
+{
+	unsigned long page = block * HF_AUDIT_BLOCK;
+	unsigned long end = min(page + HF_AUDIT_BLOCK, a->pages);
+
+	return !test_bit(block, a->suspect) && !test_bit(block, a->watch) &&
+	       find_next_bit(a->parted, end, page) >= end;
+}
+
 /**
  * hf_audit_verify() - know for certain which pages have parted
  * @m: the mapping, held by the caller, audited
- * @cmp: to compare with, begun for @m
+ * @cmp: to compare with
  * @first: first page
  * @end: page behind the last one
  *
@@ -555,15 +615,16 @@ static void hf_audit_work(struct work_struct *work)
  * the range may be compared, too.  The answer is hf_audit_parted().
  *
  * Context: may sleep; takes the mmap lock for reading.
- * Return: 0; -ESRCH when the process is gone; -EINTR when killed; -EAGAIN for a
- * block at which something happened each time it was compared.
+ * Return: 0; -ESRCH when the process is gone; -EINTR when killed; -EAGAIN if at
+ * some block something happened each time it was compared.
  */
 int hf_audit_verify(struct hf_mapping *m, struct hf_compare *cmp,
 		    unsigned long first, unsigned long end)
 {
 	struct hf_audit *a = m->audit;
 	struct mm_struct *mm = a->notifier.mm;
-	unsigned long block, page;
+	bool restless = false;
+	unsigned long block;
 	unsigned int tries;
 	int ret = 0;
 
@@ -571,25 +632,24 @@ int hf_audit_verify(struct hf_mapping *m, struct hf_compare *cmp,
 		hf_audit_orphan(a);
 		return -ESRCH;
 	}
-	for (block = first / HF_AUDIT_BLOCK;
-	     !ret && block * HF_AUDIT_BLOCK < end; block++) {
-		page = block * HF_AUDIT_BLOCK;
-		if (!test_bit(block, a->suspect) &&
-		    !test_bit(block, a->watch) &&
-		    find_next_bit(a->parted, min(page + HF_AUDIT_BLOCK,
-						 a->pages), page) >=
-		    min(page + HF_AUDIT_BLOCK, a->pages))
+	hf_audit_stand(a, cmp);
+	for (block = first / HF_AUDIT_BLOCK; block * HF_AUDIT_BLOCK < end;
+	     block++) {
+		if (hf_audit_certain(a, block))
 			continue;
 		tries = 0;
 		do {
 			ret = hf_audit_block(a, cmp, block);
 			cond_resched();
-			if (fatal_signal_pending(current))
-				ret = -EINTR;
 		} while (ret == -EAGAIN && ++tries < HF_AUDIT_TRIES);
+		if (ret && ret != -EAGAIN)
+			break;
+		restless |= ret;
+		ret = 0;
 	}
+	hf_audit_stood(a, cmp);
 	mmput(mm);
-	return ret;
+	return restless && !ret ? -EAGAIN : ret;
 }
 
 /**
@@ -618,7 +678,9 @@ static int hf_audit_join(struct hf_container *c, struct hf_mapping *m)
 	struct mm_struct *mm = m->charge.mm;
 	int ret;
 
-	if (m->stale || m->audit || !mmget_not_zero(mm))
+	/* What is not pinned has nothing to part from. */
+	if (m->stale || m->audit || !hf_mapping_backed(m) ||
+	    !mmget_not_zero(mm))
 		return 0;
 	ret = hf_audit_begin(c, m, mm);
 	hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
@@ -723,6 +785,7 @@ void hf_auditor_init(struct hf_container *c, bool on)
 	INIT_DELAYED_WORK(&au->work, hf_audit_work);
 	spin_lock_init(&au->lock);
 	INIT_LIST_HEAD(&au->pending);
+	INIT_LIST_HEAD(&au->todo);
 	INIT_LIST_HEAD(&au->watched);
 	au->pause = HF_AUDIT_PAUSE_MIN;
 	au->watched_at = jiffies;

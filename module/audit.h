@@ -32,13 +32,14 @@ struct mm_struct;
  * @lock: guards what follows, and what invalidations change of each mapping's
  *	struct hf_audit
  * @pending: struct hf_audit with suspect blocks
+ * @todo: those of them that the run of @work under way will look at
  * @watched: struct hf_audit with blocks to be looked at now and then
  * @eventfd: signalled when memory has become incoherent; or NULL
  * @soon: @work was made to run soon, and has not begun
  * @pause: jiffies until @work looks again where it has to look again
  * @watched_at: when what is watched was compared last, in jiffies
  * @watch_took: how long that took, jiffies
- * @run: counts the runs of @work
+ * @took: how long the last run of @work took, jiffies
  * @events: invalidations seen that can part pages
  * @verified: blocks verified
  * @suspects: blocks suspect now
@@ -53,13 +54,14 @@ struct hf_auditor {
 
 	spinlock_t lock;
 	struct list_head pending;
+	struct list_head todo;
 	struct list_head watched;
 	struct eventfd_ctx *eventfd;
 	bool soon;
 	unsigned long pause;
 	unsigned long watched_at;
 	unsigned long watch_took;
-	u64 run;
+	unsigned long took;
 	u64 events;
 	u64 verified;
 	unsigned long suspects;

@@ -15,13 +15,18 @@
  * as shared where the mapping took it from such an area.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compare.h"
 #include "mapping.h"
+
+/* Looks at a busy page table before it is let go for a while. */
+#define HF_BUSY_TRIES	64
 
 /**
  * hf_compare_alloc() - allocate what comparing needs
@@ -45,28 +50,31 @@ void hf_compare_free(struct hf_compare *cmp)
 
 /**
  * hf_compare_begin() - compare pages of a mapping from here on
- * @cmp: the walk
+ * @cmp: the walk, at the mapping's first page
  * @m: the mapping, held by the caller as long as it compares
  */
 void hf_compare_begin(struct hf_compare *cmp, const struct hf_mapping *m)
 {
+	struct hf_place *place = &cmp->place;
+
 	cmp->m = m;
-	cmp->at = 0;
-	cmp->ext.pages = 0;
-	hf_log_begin(&cmp->it, &m->log);
+	place->at = 0;
+	place->ext.pages = 0;
+	hf_log_begin(&place->it, &m->log);
 }
 
 /* Stand at the extent of @page.  Return: false if the log does not reach it. */
 static bool hf_compare_seek(struct hf_compare *cmp, unsigned long page)
 {
+	struct hf_place *place = &cmp->place;
 	unsigned int steps = 0;
 
-	if (page < cmp->at)
+	if (page < place->at)
 		hf_compare_begin(cmp, cmp->m);
-	while (page >= cmp->at + cmp->ext.pages) {
-		cmp->at += cmp->ext.pages;
-		cmp->ext.pages = 0;
-		if (!hf_log_next(&cmp->it, &cmp->ext))
+	while (page >= place->at + place->ext.pages) {
+		place->at += place->ext.pages;
+		place->ext.pages = 0;
+		if (!hf_log_next(&place->it, &place->ext))
 			return false;
 		if (!(++steps % 4096))
 			cond_resched();
@@ -75,19 +83,20 @@ static bool hf_compare_seek(struct hf_compare *cmp, unsigned long page)
 }
 
 /* Is what the CPU sees what the device reaches at @page of the mapping? */
-static bool hf_agree(const struct hf_compare *cmp, unsigned long page, u64 seen,
+static bool hf_agree(const struct hf_place *place, unsigned long page, u64 seen,
 		     bool *watch)
 {
 	switch (seen) {
 	case HF_SEEN_NOTHING:
 		return false;
 	case HF_SEEN_DEVICE:
-		return cmp->ext.path == HF_PATH_PFNMAP;
+		return place->ext.path == HF_PATH_PFNMAP;
 	case HF_SEEN_UNKNOWN:
 		*watch = true;
 		return true;
 	default:
-		if ((seen & ~HF_SEEN_LATER) != cmp->ext.pfn + (page - cmp->at))
+		if ((seen & ~HF_SEEN_LATER) !=
+		    place->ext.pfn + (page - place->at))
 			return false;
 		if (seen & HF_SEEN_LATER)
 			*watch = true;
@@ -105,7 +114,7 @@ static void hf_compare_seen(struct hf_compare *cmp, unsigned long page,
 	for (i = 0; i < nr; i++) {
 		if (!hf_compare_seek(cmp, page + i))
 			return;
-		if (!hf_agree(cmp, page + i, cmp->seen[i], watch))
+		if (!hf_agree(&cmp->place, page + i, cmp->seen[i], watch))
 			__set_bit(bit + i, parted);
 	}
 }
@@ -130,13 +139,18 @@ int hf_compare(struct hf_compare *cmp, struct mm_struct *mm,
 	       bool *watch)
 {
 	unsigned long addr = cmp->m->vaddr + (first << PAGE_SHIFT);
+	unsigned int done = 0, tries = 0;
 	struct vm_area_struct *vma;
-	unsigned int done = 0;
 	unsigned long n;
 	int ret;
 
 	bitmap_zero(parted, nr);
 	*watch = false;
+	/* It may be a long way, which nobody shall wait for. */
+	hf_compare_seek(cmp, first);
+lock:
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	ret = mmap_read_lock_killable(mm);
 	if (ret)
 		return ret;
@@ -151,11 +165,16 @@ int hf_compare(struct hf_compare *cmp, struct mm_struct *mm,
 			n = min_t(unsigned long, nr - done,
 				  (vma->vm_end - addr) >> PAGE_SHIFT);
 			n = hf_view(vma, addr, n, cmp->seen);
-			if (!n) {
-				cond_resched();
-				cpu_relax();
-				continue;
-			}
+		}
+		if (!n && ++tries % HF_BUSY_TRIES) {
+			cpu_relax();
+			continue;
+		}
+		if (!n) {
+			/* Who has the page table may need this CPU. */
+			mmap_read_unlock(mm);
+			usleep_range(10, 50);
+			goto lock;
 		}
 		hf_compare_seen(cmp, first + done, n, parted, done, watch);
 		done += n;

@@ -18,18 +18,26 @@ struct mm_struct;
 #define HF_COMPARE_MAX	HF_VIEW_MAX
 
 /**
+ * struct hf_place - where in a mapping's log a walk stands
+ * @it: behind @ext
+ * @ext: the extent it stands at
+ * @at: its first page in the mapping
+ */
+struct hf_place {
+	struct hf_log_iter it;
+	struct hf_extent ext;
+	unsigned long at;
+};
+
+/**
  * struct hf_compare - a walk along a mapping's log
  * @m: the mapping
- * @it: behind @ext
- * @ext: the extent the walk stands at
- * @at: its first page in the mapping
+ * @place: where it stands
  * @seen: what the CPU sees
  */
 struct hf_compare {
 	const struct hf_mapping *m;
-	struct hf_log_iter it;
-	struct hf_extent ext;
-	unsigned long at;
+	struct hf_place place;
 	u64 seen[HF_COMPARE_MAX];
 };
 

@@ -736,8 +736,7 @@ void hf_mapping_unback(struct hf_container *c, struct hf_mapping *m)
 {
 	hf_mapping_depopulate(c, m);
 	hf_charge_set(&m->charge, hf_external_pins(m));
-	/* What is not pinned has not parted. */
-	hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
+	hf_audit_end(m);
 }
 
 /* Unmap pages [gone, end) of the log from one domain. */

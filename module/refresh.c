@@ -32,7 +32,7 @@
 #include <linux/mm.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
-#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "audit.h"
@@ -57,7 +57,8 @@
  * struct hf_refresh - one mapping that is being refreshed
  * @c: its container
  * @m: the mapping, held
- * @mm: the memory of its process; it has users
+ * @mm: the memory of its process, which asks
+ * @restless: some memory changed each time it was compared
  * @cmp: to compare with
  * @first: first page that was asked for
  * @end: page behind the last one
@@ -81,6 +82,7 @@ struct hf_refresh {
 	struct hf_container *c;
 	struct hf_mapping *m;
 	struct mm_struct *mm;
+	bool restless;
 	struct hf_compare *cmp;
 	unsigned long first;
 	unsigned long end;
@@ -152,13 +154,14 @@ static int hf_refresh_compare(struct hf_refresh *r)
 	bool watch;
 	int ret = 0;
 
-	hf_compare_begin(r->cmp, r->m);
 	if (r->m->audit) {
 		ret = hf_audit_verify(r->m, r->cmp, r->first, r->end);
 		r->parted = hf_audit_parted(r->m);
 		/* What does not rest is replaced as far as is known. */
+		r->restless |= ret == -EAGAIN;
 		return ret == -EAGAIN ? 0 : ret;
 	}
+	hf_compare_begin(r->cmp, r->m);
 	r->own = kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
 			  GFP_KERNEL_ACCOUNT);
 	if (!r->own)
@@ -175,7 +178,7 @@ static int hf_refresh_compare(struct hf_refresh *r)
 }
 
 /* How many pages will be replaced? */
-static void hf_refresh_count(struct hf_refresh *r)
+static int hf_refresh_count(struct hf_refresh *r)
 {
 	unsigned long page = 0, pages;
 	struct hf_log_iter it;
@@ -191,8 +194,11 @@ static void hf_refresh_count(struct hf_refresh *r)
 			page += pages;
 			ext.pages -= pages;
 		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
+	return 0;
 }
 
 static int hf_refresh_append(struct hf_refresh *r, const struct hf_extent *ext)
@@ -243,6 +249,21 @@ static int hf_refresh_pfnmap(struct hf_refresh *r, struct hf_pin *pin)
 	return ret;
 }
 
+/* Give back the pins of a log, and the log. */
+static void hf_refresh_unpin(struct hf_log *log, bool dirty)
+{
+	struct hf_unpin u __uninitialized;	/* large */
+	struct hf_log_iter it;
+	struct hf_extent ext;
+
+	hf_unpin_begin(&u, dirty);
+	hf_log_begin(&it, log);
+	while (hf_log_next(&it, &ext))
+		hf_unpin_extent(&u, &ext);
+	hf_unpin_flush(&u);
+	hf_log_free(log);
+}
+
 /* Pin pages [from, to) where they are now. */
 static int hf_refresh_pin(struct hf_refresh *r)
 {
@@ -266,6 +287,9 @@ static int hf_refresh_pin(struct hf_refresh *r)
 		cond_resched();
 	}
 	hf_pin_end(&pin);
+	/* Helpers may wait for memory that is pinned here. */
+	if (ret)
+		hf_refresh_unpin(&r->fresh, false);
 	hf_pin_finish(&pin);
 	r->from = r->to;
 	return ret;
@@ -302,6 +326,8 @@ static int hf_refresh_build(struct hf_refresh *r)
 			page += ext.pages;
 			ext.pfn += ext.pages;
 		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return hf_refresh_pin(r);
@@ -421,21 +447,6 @@ lost:
 	return -EIO;
 }
 
-/* Give back the pins of a log, and the log. */
-static void hf_refresh_unpin(struct hf_log *log, bool dirty)
-{
-	struct hf_unpin u __uninitialized;	/* large */
-	struct hf_log_iter it;
-	struct hf_extent ext;
-
-	hf_unpin_begin(&u, dirty);
-	hf_log_begin(&it, log);
-	while (hf_log_next(&it, &ext))
-		hf_unpin_extent(&u, &ext);
-	hf_unpin_flush(&u);
-	hf_log_free(log);
-}
-
 /* The mapping has the new log. */
 static void hf_refresh_commit(struct hf_refresh *r)
 {
@@ -463,6 +474,7 @@ static void hf_refresh_give_up(struct hf_refresh *r)
 	hf_log_free(&r->full);
 	hf_log_free(&r->gone);
 	hf_charge_set(&m->charge, hf_external_pins(m));
+	hf_audit_end(m);
 	pr_warn_ratelimited("holdfast: the IOMMU driver did not take memory to refresh IOVA %pad with; no device reaches that mapping any more\n",
 			    &m->iova);
 }
@@ -521,17 +533,19 @@ static int hf_refresh_mapping(struct hf_refresh *r, u64 *refreshed, u64 *failed)
 	struct hf_mapping *m = r->m;
 	int ret;
 
-	if (!hf_mapping_backed(m))
-		return 0;
+	/* Somebody else's memory is not the caller's to give to a device. */
+	r->mm = current->mm;
+	if (m->charge.mm != r->mm)
+		return -EPERM;
 	if (m->stale)
 		return -EBUSY;
-	r->mm = m->charge.mm;
-	if (!mmget_not_zero(r->mm))
-		return -ESRCH;
+	/* Nothing to refresh without a domain; torn, with one. */
+	if (!hf_mapping_backed(m))
+		return list_empty_careful(&r->c->domains) ? 0 : -EIO;
 	r->own = NULL;
 	ret = hf_refresh_compare(r);
 	if (!ret)
-		hf_refresh_count(r);
+		ret = hf_refresh_count(r);
 	if (!ret && r->new) {
 		ret = hf_refresh_replace(r, failed);
 		if (!ret)
@@ -540,13 +554,10 @@ static int hf_refresh_mapping(struct hf_refresh *r, u64 *refreshed, u64 *failed)
 		hf_audit_suspect(m, r->first - min(r->first, HF_UNIT_MAX),
 				 min(r->end + HF_UNIT_MAX,
 				     m->size >> PAGE_SHIFT));
-		if (m->audit) {
-			hf_compare_begin(r->cmp, m);
+		if (m->audit)
 			hf_audit_verify(m, r->cmp, r->first, r->end);
-		}
 	}
 	kvfree(r->own);
-	mmput(r->mm);
 	return ret;
 }
 
@@ -557,16 +568,18 @@ static int hf_refresh_mapping(struct hf_refresh *r, u64 *refreshed, u64 *failed)
  * @last: last IOVA, bytes; whole pages
  * @refreshed: out, also on errors: bytes replaced
  * @failed: out, on -EFAULT: IOVA of the page that cannot be pinned, bytes
+ * @partial: out: some memory changed each time it was compared, and may be
+ *	incoherent yet
  *
  * Context: may sleep and fault; no lock of holdfast's may be held.
- * Return: 0; -ENOENT if nothing is mapped in the range; -EFAULT for memory that
- * is not there or not to be pinned; -ENOMEM; -ESRCH when the process is gone;
+ * Return: 0; -ENOENT if nothing is mapped in the range; -EPERM for a mapping of
+ * another process; -EFAULT for memory that is not there or not to be pinned; -ENOMEM;
  * -EBUSY for a mapping whose address is not valid; -EINTR when killed; -EIO when
  * the IOMMU driver failed.  In all cases but the last the mapping in which
  * it happened is as before.
  */
 int hf_refresh(struct hf_container *c, dma_addr_t first, dma_addr_t last,
-	       u64 *refreshed, u64 *failed)
+	       u64 *refreshed, u64 *failed, bool *partial)
 {
 	struct hf_refresh *r;
 	int ret = -ENOENT;
@@ -574,10 +587,12 @@ int hf_refresh(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 
 	*refreshed = 0;
 	*failed = 0;
+	*partial = false;
 	r = kmalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
 	r->c = c;
+	r->restless = false;
 	r->cmp = hf_compare_alloc();
 	if (!r->cmp) {
 		kfree(r);
@@ -601,6 +616,7 @@ int hf_refresh(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		hf_container_unhold(c, &held);
 		first = to + 1;
 	} while (!ret && to < last);
+	*partial = r->restless;
 	hf_compare_free(r->cmp);
 	kfree(r);
 	return ret;

@@ -10,6 +10,6 @@
 struct hf_container;
 
 int hf_refresh(struct hf_container *c, dma_addr_t first, dma_addr_t last,
-	       u64 *refreshed, u64 *failed);
+	       u64 *refreshed, u64 *failed, bool *partial);
 
 #endif

@@ -17,6 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
@@ -381,6 +382,7 @@ static long hf_uapi_incoherent(struct hf_container *c, void __user *arg)
 	if (copy_from_user(&what, arg, sizeof(what)))
 		return -EFAULT;
 	if (what.argsz < sizeof(what) || what.flags || what.reserved ||
+	    memchr_inv(what.spare, 0, sizeof(what.spare)) ||
 	    what.last < what.first || !what.nr ||
 	    what.nr > (what.argsz - sizeof(what)) / sizeof(what.ranges[0]))
 		return -EINVAL;
@@ -414,6 +416,7 @@ static long hf_uapi_refresh(struct hf_container *c, void __user *arg)
 {
 	struct holdfast_refresh refresh;
 	dma_addr_t last;
+	bool partial;
 	int ret;
 
 	if (copy_from_user(&refresh, arg, sizeof(refresh)))
@@ -425,7 +428,9 @@ static long hf_uapi_refresh(struct hf_container *c, void __user *arg)
 		return -EINVAL;
 
 	ret = hf_refresh(c, refresh.iova, last, &refresh.refreshed,
-			 &refresh.failed);
+			 &refresh.failed, &partial);
+	if (partial)
+		refresh.flags |= HOLDFAST_REFRESH_PARTIAL;
 	if (copy_to_user(arg, &refresh, sizeof(refresh)))
 		return -EFAULT;
 	return ret;

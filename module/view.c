@@ -21,6 +21,7 @@
 #include <linux/fs.h>
 #include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
+#include <linux/magic.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -79,7 +80,8 @@ static unsigned long hf_read_locked(struct mm_struct *mm, struct hf_entry *e,
 	unsigned long nr = 0, i;
 	spinlock_t *lock;
 
-	lock = ptes ? pte_lockptr(mm, e->pmdp) : pmd_lockptr(mm, e->pmdp);
+	/* Of the table that was walked: the entry may name another by now. */
+	lock = ptes ? pte_lockptr(mm, &e->pmd) : pmd_lockptr(mm, e->pmdp);
 	if (!spin_trylock(lock))
 		return 0;
 	if (pmd_val(READ_ONCE(*e->pmdp)) != pmd_val(e->pmd))
@@ -134,6 +136,14 @@ static unsigned long hf_read(struct mm_struct *mm, unsigned long addr,
 
 #endif
 
+/* Do page faults map what the page cache has?  Drivers' files have none. */
+static bool hf_has_page_cache(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) && inode->i_sb->s_magic != DMA_BUF_MAGIC;
+}
+
 /* What comes to an address of @vma at which nothing is mapped. */
 static u64 hf_behind(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -141,9 +151,14 @@ static u64 hf_behind(struct vm_area_struct *vma, unsigned long addr)
 
 	if (vma->vm_flags & VM_PFNMAP)
 		return HF_SEEN_DEVICE;
-	if (vma->vm_flags & VM_MIXEDMAP || vma_is_dax(vma))
+	/* Private memory gets a page of its own with the next write. */
+	if (!vma->vm_file ||
+	    (vma->vm_flags & (VM_MAYSHARE | VM_MAYWRITE)) == VM_MAYWRITE)
+		return HF_SEEN_NOTHING;
+	if (vma->vm_flags & VM_MIXEDMAP || vma_is_dax(vma) ||
+	    !hf_has_page_cache(vma->vm_file))
 		return HF_SEEN_UNKNOWN;
-	if (vma->vm_file && hf_cached_pfn(vma, addr, &pfn))
+	if (hf_cached_pfn(vma, addr, &pfn))
 		return pfn | HF_SEEN_LATER;
 	return HF_SEEN_NOTHING;
 }

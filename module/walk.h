@@ -6,7 +6,10 @@
  * by the same contract GUP-fast relies on: the TLB flush that comes before
  * needs an answer from this CPU, or the tables are freed by RCU.  That holds
  * for tables of the running process; for those of another one the mmap lock is
- * needed as well, and an area in the tree of areas at the address.
+ * needed as well, and an area in the tree of areas at the address.  (Where tables
+ * are not freed by RCU, on x86 before 6.13 without PARAVIRT, that does not cover a
+ * table of huge pages that processes share and one of them leaves through the
+ * file; distributions' kernels have PARAVIRT.)
  *
  * Header only: the walk is part of the path of every map.
  */

@@ -23,11 +23,12 @@
 #endif
 
 /**
- * hf_pte_moving() - is a page being migrated just now?
+ * hf_pte_moving() - is a page on its way, and not gone yet?
  * @pte: an entry that is neither present nor none
  * @pfn: out: where it is still, if so
  *
- * A page that is pinned cannot be migrated, but somebody may try.
+ * A page that is pinned cannot be migrated, but somebody may try.  One that
+ * another device has for itself comes back with the next access.
  *
  * Context: the page table is locked.
  */
@@ -36,13 +37,14 @@ static inline bool hf_pte_moving(pte_t pte, unsigned long *pfn)
 #if HF_LEAF_ENTRIES
 	softleaf_t entry = softleaf_from_pte(pte);
 
-	if (!softleaf_is_migration(entry))
+	if (!softleaf_is_migration(entry) &&
+	    !softleaf_is_device_exclusive(entry))
 		return false;
 	*pfn = softleaf_to_pfn(entry);
 #else
 	swp_entry_t entry = pte_to_swp_entry(pte);
 
-	if (!is_migration_entry(entry))
+	if (!is_migration_entry(entry) && !is_device_exclusive_entry(entry))
 		return false;
 	*pfn = swp_offset_pfn(entry);
 #endif

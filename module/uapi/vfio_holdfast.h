@@ -29,12 +29,16 @@
  * HOLDFAST_AUDIT - turn the auditor of a container on or off
  *
  * While it is on, every mapping is watched; what has become incoherent is found
- * within some ten milliseconds, and each such find adds 1 to the eventfd, if there is
+ * within some ten milliseconds (later where so much changes that comparing takes
+ * more than a fifth of a CPU), and each such find adds 1 to the eventfd, if there is
  * one.  Memory that the CPU has not touched since it was dropped from its page
  * table, but that is still its file's, is looked at again now and then, at least every
  * eight seconds while that does not take more than a twentieth of a CPU.
  *
- * HOLDFAST_AUDIT_ON when it is on already only changes the eventfd.  What was mapped
+ * What drivers of devices without an IOMMU have pinned is not watched.
+ *
+ * HOLDFAST_AUDIT_ON when it is on already only changes the eventfd, HOLDFAST_AUDIT_OFF
+ * lets it go.  What was mapped
  * before is audited, too.  The bookkeeping (a bit for each page) is charged to the
  * memory cgroup of who maps, or turns it on; maps fail with ENOMEM over its limit.
  *
@@ -90,6 +94,7 @@ struct holdfast_incoherent {
 	__u64 last;
 	__u32 nr;
 	__u32 reserved;
+	__u64 spare[3];		/* 0 */
 	struct holdfast_range ranges[];
 };
 
@@ -113,19 +118,21 @@ struct holdfast_incoherent {
  *
  * In: iova and size, bytes, whole pages; at least one mapping lies in there.  Out, also
  * on errors: refreshed, bytes replaced; failed, the IOVA of the page that could
- * not be pinned, when the error is EFAULT.
+ * not be pinned, when the error is EFAULT; HOLDFAST_REFRESH_PARTIAL in flags if some
+ * memory changed each time it was looked at and may be incoherent yet.
  *
  * Return: 0; EINVAL for flags, misalignment, size 0 or a range that wraps;
- * ENOENT without a mapping in it; EFAULT for memory that cannot be pinned as the
- * mapping wants it (not mapped any more, not writable); ENOMEM over
- * RLIMIT_MEMLOCK or without memory; ESRCH when the process is gone; EBUSY while the
+ * ENOENT without a mapping in it; EPERM for a mapping of another process; EFAULT for
+ * memory that cannot be pinned as the mapping wants it (not mapped any more, not
+ * writable); ENOMEM over RLIMIT_MEMLOCK or without memory; EBUSY while the
  * address of a mapping is not valid; EINTR when killed; EIO when the IOMMU driver
  * failed to take the new pages: no device reaches the mapping any more, and it can
  * only be unmapped.
  */
 struct holdfast_refresh {
 	__u32 argsz;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* in: 0 */
+#define HOLDFAST_REFRESH_PARTIAL	_BITUL(0)
 	__u64 iova;
 	__u64 size;
 	__u64 refreshed;
