@@ -3,6 +3,7 @@
  * coherence.c - holdfast's own ioctls.
  */
 #include <holdfast/coherence.h>
+#include <string.h>
 
 /* Ranges asked for with one call. */
 #define ROOM 64
@@ -32,13 +33,12 @@ long hf_try_incoherent(const struct hf_container *c, uint64_t first, uint64_t la
 
 	if (partial)
 		*partial = false;
-	what.head.first = first;
 	do {
+		memset(&what.head, 0, sizeof(what.head));
 		what.head.argsz = sizeof(what);
-		what.head.flags = 0;
+		what.head.first = first;
 		what.head.last = last;
 		what.head.nr = ROOM;
-		what.head.reserved = 0;
 		ret = hf_container_ioctl(c, HOLDFAST_INCOHERENT, &what);
 		if (ret < 0)
 			return ret;
@@ -47,6 +47,7 @@ long hf_try_incoherent(const struct hf_container *c, uint64_t first, uint64_t la
 				ranges[nr] = what.head.ranges[i];
 		if (partial && what.head.flags & HOLDFAST_INCOHERENT_PARTIAL)
 			*partial = true;
+		first = what.head.first;
 	} while (what.head.flags & HOLDFAST_INCOHERENT_MORE);
 	return (long)nr;
 }
