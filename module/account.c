@@ -29,6 +29,7 @@
 
 #include "account.h"
 #include "compat.h"
+#include "trace.h"
 
 /**
  * hf_charge_take() - charge the current process's mm
@@ -58,6 +59,7 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages)
 		ret = __account_locked_vm(mm, pages, true, current,
 					  charge->unlimited);
 	mmap_write_unlock(mm);
+	trace_hf_charge_take(mm, pages, ret);
 	if (ret)
 		return ret;
 
@@ -109,6 +111,7 @@ int hf_charge_more(struct hf_charge *charge, unsigned long pages)
 				  hf_mm_owner(charge->mm), charge->unlimited);
 	rcu_read_unlock();
 	mmap_write_unlock(charge->mm);
+	trace_hf_charge_take(charge->mm, pages, ret);
 	if (!ret)
 		charge->pages += pages;
 	return ret;
@@ -150,6 +153,10 @@ void hf_charge_set(struct hf_charge *charge, unsigned long pages)
 	else
 		__account_locked_vm(mm, was - pages, false, current, true);
 	mmap_write_unlock(mm);
+	if (pages > was)
+		trace_hf_charge_take(mm, pages - was, 0);
+	else
+		trace_hf_charge_refund(mm, was - pages, 0);
 	mmput(mm);
 }
 
@@ -194,6 +201,7 @@ void hf_charge_refund(struct hf_charge *charge)
 		mmap_write_lock(mm);
 		__account_locked_vm(mm, charge->pages, false, current, true);
 		mmap_write_unlock(mm);
+		trace_hf_charge_refund(mm, charge->pages, 0);
 		if (!own)
 			mmput(mm);
 	}

@@ -31,6 +31,7 @@
  */
 #include <linux/hashtable.h>
 #include <linux/iommu.h>
+#include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -39,6 +40,7 @@
 #include "audit.h"
 #include "compat.h"
 #include "container.h"
+#include "debugfs.h"
 #include "dirty.h"
 #include "domain.h"
 #include "emulated.h"
@@ -182,21 +184,31 @@ static noinline int hf_wait_range(struct hf_container *c, dma_addr_t first,
 				  dma_addr_t last, int state, bool pass)
 {
 	DEFINE_WAIT(wait);
+	ktime_t began = 0;
+	int ret = 0;
 
 	while (!hf_settled(c, first, last, pass)) {
+		if (trace_hf_range_wait_enabled() && !began)
+			began = ktime_get();
 		prepare_to_wait(&c->settled, &wait, state);
 		if (!hf_settled(c, first, last, pass)) {
 			mutex_unlock(&c->lock);
 			if (!signal_pending_state(state, current))
 				schedule();
 			finish_wait(&c->settled, &wait);
-			if (signal_pending_state(state, current))
-				return -EINTR;
+			if (signal_pending_state(state, current)) {
+				ret = -EINTR;
+				break;
+			}
 			mutex_lock(&c->lock);
 		}
 		finish_wait(&c->settled, &wait);
 	}
-	return 0;
+	if (began)
+		trace_hf_range_wait(c->id, first, last,
+				    ktime_to_ns(ktime_sub(ktime_get(), began)),
+				    ret);
+	return ret;
 }
 
 /* hf_container_lock_range(), killable or not (@state), and past the gate. */
@@ -437,8 +449,11 @@ static void hf_retire(struct hf_container *c, struct hf_mapping *m)
 	hf_keep(c, m);
 }
 
-/* Erase mappings that hold nothing any more from the tree and free them. */
-static void hf_erase(struct hf_container *c, struct list_head *list)
+/*
+ * Erase mappings that hold nothing any more from the tree and free them: they
+ * were unmapped, or @error is why they could not be made.
+ */
+static void hf_erase(struct hf_container *c, struct list_head *list, int error)
 {
 	struct hf_mapping *m, *next;
 	int nr = 0;
@@ -450,6 +465,10 @@ static void hf_erase(struct hf_container *c, struct list_head *list)
 		nr++;
 	}
 	c->avail += nr;
+	if (error)
+		hf_stats_failed(&c->stats, error);
+	else
+		c->stats.unmaps += nr;
 	mutex_unlock(&c->lock);
 	hf_settle(c, nr);
 	list_for_each_entry_safe(m, next, list, link) {
@@ -470,7 +489,7 @@ static void hf_take_down(struct hf_container *c, struct list_head *list)
 		hf_charge_move(&refund, &m->charge);
 	}
 	hf_charge_refund(&refund);
-	hf_erase(c, list);
+	hf_erase(c, list, 0);
 }
 
 /**
@@ -517,6 +536,7 @@ struct hf_container *hf_container_create(bool v2, bool nested)
 	mutex_init(&c->devices_lock);
 	c->mappings = RB_ROOT;
 	c->avail = READ_ONCE(hf_dma_entry_limit);
+	hf_stats_init(&c->stats, c->avail);
 	c->pgsizes = PAGE_MASK;
 	init_waitqueue_head(&c->settled);
 	init_rwsem(&c->domains_sem);
@@ -532,6 +552,8 @@ struct hf_container *hf_container_create(bool v2, bool nested)
 	spin_lock(&hf_containers_lock);
 	hash_add_rcu(hf_containers, &c->hash, c->id);
 	spin_unlock(&hf_containers_lock);
+	hf_debugfs_add(c);
+	trace_hf_container_create(c);
 	return c;
 }
 
@@ -569,6 +591,8 @@ void hf_container_release(struct hf_container *c)
 	spin_lock(&hf_containers_lock);
 	hash_del_rcu(&c->hash);
 	spin_unlock(&hf_containers_lock);
+	hf_debugfs_remove(c);
+	trace_hf_container_release(c);
 	hf_container_detach_all(c);
 	hf_container_unmap_all(c);
 	hf_container_put(c);
@@ -631,14 +655,14 @@ struct hf_how {
 
 /* What comes after memory is mapped, where that is not all. */
 static noinline int hf_finish(struct hf_container *c, struct hf_mapping *m,
-			      const struct hf_how *how)
+			      struct hf_how how)
 {
-	int ret = how->too_large ? -EINVAL : 0;
+	int ret = how.too_large ? -EINVAL : 0;
 
-	if (!ret && how->bitmap)
+	if (!ret && how.bitmap)
 		ret = hf_external_track(m);
 	/* A group may have left since, which could reach it already. */
-	if (!ret && how->bitmap && how->back)
+	if (!ret && how.bitmap && how.back)
 		WRITE_ONCE(m->external->all_dirty, true);
 	if (ret) {
 		hf_mapping_depopulate(c, m);
@@ -649,22 +673,31 @@ static noinline int hf_finish(struct hf_container *c, struct hf_mapping *m,
 
 /* Make what the caller reserved: pin and map it, or only say whose it is. */
 static __always_inline int hf_make(struct hf_container *c,
-				   struct hf_mapping *m,
-				   const struct hf_how *how)
+				   struct hf_mapping *m, struct hf_how how)
 {
 	int ret = -ENOLINK;
 
-	if (likely(how->back))
+	if (likely(how.back))
 		ret = hf_mapping_populate(c, m);
 	if (unlikely(ret == -ENOLINK)) {
 		/* No domain, or no more: is there anybody to map it for? */
 		ret = -EINVAL;
-		if (!how->back || hf_without_domain(c))
+		if (!how.back || hf_without_domain(c))
 			ret = hf_charge_open(&m->charge);
 	}
-	if (unlikely(!ret && (how->bitmap || how->too_large)))
+	if (unlikely(!ret && (how.bitmap || how.too_large)))
 		ret = hf_finish(c, m, how);
 	return ret;
+}
+
+/* A map that had reserved its range failed, and holds nothing else any more. */
+static noinline void hf_failed(struct hf_container *c, struct hf_mapping *m,
+			       int error)
+{
+	LIST_HEAD(list);
+
+	list_add(&m->link, &list);
+	hf_erase(c, &list, error);
 }
 
 /**
@@ -685,8 +718,9 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		     unsigned long vaddr, size_t size, int prot)
 {
 	struct hf_how how __uninitialized;
+	const u64 began = hf_stats_clock();
 	struct hf_mapping *m;
-	LIST_HEAD(list);
+	u64 spent;
 	int ret;
 
 	m = xchg(&c->spare, NULL);
@@ -705,18 +739,21 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 		how.too_large = c->dirty && !hf_dirty_can_track(c, m);
 		mutex_unlock(&c->lock);
 	}
+	trace_hf_range_reserve(c, m, ret);
 	if (ret) {
 		hf_retire(c, m);
 		return ret;
 	}
 
-	ret = hf_make(c, m, &how);
+	ret = hf_make(c, m, how);
 	trace_hf_map(c->id, m, ret);
 	if (ret) {
-		list_add(&m->link, &list);
-		hf_erase(c, &list);
+		hf_failed(c, m, ret);
 		return ret;
 	}
+	spent = hf_stats_clock() - began;
+	if (unlikely(spent > READ_ONCE(c->stats.slowest_cycles)))
+		hf_stats_slow(c, m, spent);
 	hf_publish(c, m);
 	/* That was a full barrier; pairs with the one in hf_domain_left(). */
 	if (unlikely(how.back && list_empty_careful(&c->domains)))
@@ -906,6 +943,7 @@ bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
 	mutex_lock(&c->lock);
 	rb_erase(&m->node, &c->mappings);
 	c->avail++;
+	c->stats.unmaps++;
 	mutex_unlock(&c->lock);
 	hf_settle(c, 1);
 	hf_keep(c, m);
@@ -947,8 +985,10 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
 			return -EINTR;
 	} while (ret);
 
-	if (dirty)
+	if (dirty) {
 		ret = hf_report(c, first, dirty, &list);
+		trace_hf_dirty_report(c->id, first, last, ret);
+	}
 	list_for_each_entry(m, &list, link)
 		size += m->size;
 	if (!list_empty(&list))

@@ -19,6 +19,9 @@
 
 #include "audit.h"
 
+#include "stats.h"
+
+struct dentry;
 struct hf_mapping;
 struct hf_windows;
 struct iommu_group;
@@ -55,6 +58,8 @@ struct vfio_bitmap;
  * @devices: open devices that want to know of unmaps, struct vfio_device
  * @pins: pins held by all mappings, and by drivers in them
  * @auditor: says where device and CPU do not see the same memory (audit.c)
+ * @stats: what is counted (stats.c)
+ * @debugfs: its folder there, or an error pointer (debugfs.c)
  */
 struct hf_container {
 	unsigned long id;
@@ -89,6 +94,8 @@ struct hf_container {
 	atomic_long_t pins;
 
 	struct hf_auditor auditor;
+	struct hf_stats stats;
+	struct dentry *debugfs;
 };
 
 /**

@@ -38,6 +38,7 @@
 #include "dirty.h"
 #include "external.h"
 #include "mapping.h"
+#include "trace.h"
 
 /* Whole words of ones copied out at once. */
 #define HF_DIRTY_WORDS	32
@@ -135,6 +136,7 @@ int hf_dirty_start(struct hf_container *c)
 		}
 	}
 	mutex_unlock(&c->dirty_lock);
+	trace_hf_dirty_start(c->id, ret);
 	return ret;
 }
 
@@ -163,6 +165,7 @@ int hf_dirty_stop(struct hf_container *c)
 	if (bitmaps)
 		hf_container_each(c, hf_dirty_untrack);
 	mutex_unlock(&c->dirty_lock);
+	trace_hf_dirty_stop(c->id, 0);
 	return 0;
 }
 
@@ -334,7 +337,7 @@ int hf_dirty_get(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 		hf_dirty_take(c, m);
 	mutex_unlock(&c->lock);
 	if (ret)
-		return ret;
+		goto out;
 
 	list_for_each_entry(m, &held, link) {
 		if (!ret)
@@ -345,5 +348,7 @@ int hf_dirty_get(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 			hf_external_reported(m);
 	}
 	hf_container_unhold(c, &held);
+out:
+	trace_hf_dirty_report(c->id, first, last, ret);
 	return ret;
 }

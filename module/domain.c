@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "domain.h"
+#include "trace.h"
 
 static int hf_domain_alloc_for(struct device *dev, void *data)
 {
@@ -271,7 +272,7 @@ bool hf_domain_unmap(struct hf_domain *domain, dma_addr_t iova, size_t size)
 
 /**
  * hf_domains_map() - map a physical run into every domain
- * @domains: the container's domains
+ * @domains: the container's domains, in struct hf_container
  * @iova: first IOVA, bytes
  * @pfn: first PFN
  * @pages: length, pages
@@ -292,18 +293,20 @@ int hf_domains_map(struct list_head *domains, dma_addr_t iova,
 		if (ret)
 			goto undo;
 	}
+	trace_hf_runs_map(domains, iova, pages, 1, 0);
 	return 0;
 
 undo:
 	list_for_each_entry_continue_reverse(domain, domains, link)
 		if (!hf_domain_unmap(domain, iova, pages << PAGE_SHIFT))
 			ret = -ENOTRECOVERABLE;
+	trace_hf_runs_map(domains, iova, pages, 1, ret);
 	return ret;
 }
 
 /**
  * hf_domains_map_sg() - map physical runs into every domain
- * @domains: the container's domains
+ * @domains: the container's domains, in struct hf_container
  * @iova: first IOVA, bytes; the runs follow each other from there
  * @sg: the runs; such that continue each other become one
  * @nents: how many
@@ -328,12 +331,14 @@ int hf_domains_map_sg(struct list_head *domains, dma_addr_t iova,
 		if (ret)
 			goto undo;
 	}
+	trace_hf_runs_map(domains, iova, size >> PAGE_SHIFT, nents, 0);
 	return 0;
 
 undo:
 	list_for_each_entry_continue_reverse(domain, domains, link)
 		if (!hf_domain_unmap(domain, iova, size))
 			ret = -ENOTRECOVERABLE;
+	trace_hf_runs_map(domains, iova, size >> PAGE_SHIFT, nents, ret);
 	return ret;
 }
 

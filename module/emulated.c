@@ -34,6 +34,7 @@
 #include "emulated.h"
 #include "external.h"
 #include "mapping.h"
+#include "trace.h"
 
 /**
  * hf_emulated_register() - a device of one of the container's groups is opened
@@ -79,6 +80,7 @@ void hf_emulated_notify(struct hf_container *c, dma_addr_t iova, size_t size)
 {
 	struct vfio_device *device;
 
+	trace_hf_emulated_notify(c->id, iova, size);
 	mutex_lock(&c->devices_lock);
 	list_for_each_entry(device, &c->devices, iommu_entry)
 		device->ops->dma_unmap(device, iova, size);
@@ -98,6 +100,17 @@ static struct hf_mapping *hf_held(struct list_head *list, struct hf_mapping *m,
 		m = list_is_last(&m->link, list) ? NULL :
 						   list_next_entry(m, link);
 	return m && iova >= m->iova ? m : NULL;
+}
+
+/* Pages of the list's mappings that drivers have pinned. */
+static unsigned long hf_pinned(struct list_head *list)
+{
+	struct hf_mapping *m;
+	unsigned long pages = 0;
+
+	list_for_each_entry(m, list, link)
+		pages += hf_external_pins(m);
+	return pages;
 }
 
 static unsigned long hf_index(const struct hf_mapping *m, dma_addr_t iova)
@@ -168,6 +181,7 @@ undo:
 int hf_emulated_pin(struct hf_container *c, dma_addr_t iova, int nr, int prot,
 		    struct page **pages)
 {
+	unsigned long fresh = 0;
 	dma_addr_t last;
 	LIST_HEAD(held);
 	int ret;
@@ -190,10 +204,16 @@ int hf_emulated_pin(struct hf_container *c, dma_addr_t iova, int nr, int prot,
 		hf_container_hold(c, iova, last, &held);
 	mutex_unlock(&c->lock);
 	if (ret)
-		return ret;
+		goto out;
 
+	if (trace_hf_emulated_pin_enabled())
+		fresh = hf_pinned(&held);
 	ret = hf_pin_held(c, &held, iova, nr, prot, pages);
+	if (trace_hf_emulated_pin_enabled())
+		fresh = hf_pinned(&held) - fresh;
 	hf_container_unhold(c, &held);
+out:
+	trace_hf_emulated_pin(c->id, iova, nr, prot, fresh, ret);
 	return ret ? ret : nr;
 }
 
@@ -208,6 +228,7 @@ int hf_emulated_pin(struct hf_container *c, dma_addr_t iova, int nr, int prot,
 void hf_emulated_unpin(struct hf_container *c, dma_addr_t iova, int nr)
 {
 	struct hf_mapping *m = NULL;
+	unsigned long gone = 0;
 	dma_addr_t last;
 	LIST_HEAD(held);
 	int i;
@@ -218,6 +239,8 @@ void hf_emulated_unpin(struct hf_container *c, dma_addr_t iova, int nr)
 	hf_container_lock_range_always(c, iova, last);
 	hf_container_hold(c, iova, last, &held);
 	mutex_unlock(&c->lock);
+	if (trace_hf_emulated_unpin_enabled())
+		gone = hf_pinned(&held);
 	for (i = 0; i < nr; i++) {
 		m = hf_held(&held, m, hf_nth(iova, i));
 		if (WARN_ON_ONCE(!m))
@@ -225,6 +248,9 @@ void hf_emulated_unpin(struct hf_container *c, dma_addr_t iova, int nr)
 		hf_external_unpin(c, m, hf_index(m, hf_nth(iova, i)));
 		cond_resched();
 	}
+	if (trace_hf_emulated_unpin_enabled())
+		trace_hf_emulated_unpin(c->id, iova, nr,
+					gone - hf_pinned(&held));
 	hf_container_unhold(c, &held);
 }
 

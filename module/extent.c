@@ -36,18 +36,6 @@
 #include "extent.h"
 
 /**
- * hf_log_init() - make a log empty
- * @log: the log
- */
-void hf_log_init(struct hf_log *log)
-{
-	log->pages = 0;
-	log->pins = 0;
-	log->nr = 0;
-	log->first = NULL;
-}
-
-/**
  * hf_log_grow() - make room for more extents
  * @w: writer of a log that is full
  *

@@ -140,9 +140,20 @@ struct hf_log_iter {
 	const struct hf_log_chunk *next;
 };
 
-void hf_log_init(struct hf_log *log);
 int hf_log_grow(struct hf_log_writer *w);
 void hf_log_free_chunks(struct hf_log *log);
+
+/**
+ * hf_log_init() - make a log empty
+ * @log: the log
+ */
+static __always_inline void hf_log_init(struct hf_log *log)
+{
+	log->pages = 0;
+	log->pins = 0;
+	log->nr = 0;
+	log->first = NULL;
+}
 
 /**
  * hf_slot_unpack() - read an extent out of its slot

@@ -21,6 +21,7 @@
 #include "audit.h"
 #include "compat.h"
 #include "container.h"
+#include "debugfs.h"
 #include "emulated.h"
 #include "mapping.h"
 #include "params.h"
@@ -133,6 +134,7 @@ static int hf_attach_group(void *iommu_data, struct iommu_group *group,
 	ret = type == VFIO_EMULATED_IOMMU ?
 	      hf_container_attach_emulated(c, group) :
 	      hf_container_attach(c, group);
+	trace_hf_group_attach(c->id, group, type == VFIO_EMULATED_IOMMU, ret);
 	hf_container_put(c);
 	return ret;
 }
@@ -144,6 +146,7 @@ static void hf_detach_group(void *iommu_data, struct iommu_group *group)
 	if (!c)
 		return;
 	hf_container_detach(c, group);
+	trace_hf_group_detach(c->id, group);
 	hf_container_put(c);
 }
 
@@ -243,12 +246,14 @@ static int __init hf_module_init(void)
 	ret = hf_audit_init();
 	if (ret)
 		goto mapping;
+	hf_debugfs_init();
 	ret = vfio_register_iommu_driver(&hf_ops);
 	if (ret)
-		goto audit;
+		goto debugfs;
 	return 0;
 
-audit:
+debugfs:
+	hf_debugfs_exit();
 	hf_audit_exit();
 mapping:
 	hf_mapping_exit();
@@ -259,6 +264,7 @@ static void __exit hf_module_exit(void)
 {
 	vfio_unregister_iommu_driver(&hf_ops);
 	hf_container_drain();
+	hf_debugfs_exit();
 	hf_audit_exit();
 	hf_mapping_exit();
 }

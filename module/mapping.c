@@ -28,6 +28,7 @@
  * IOMMU page table is never read.  It needs no memory and cannot fail.
  */
 #include <linux/iommu.h>
+#include <linux/jump_label.h>
 #include <linux/lockdep.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
@@ -44,6 +45,7 @@
 #include "params.h"
 #include "pfnmap.h"
 #include "pin.h"
+#include "trace.h"
 
 /*
  * Work that is unmapped and flushed before it is unpinned: what 64 MiB of small
@@ -67,35 +69,6 @@ static struct kmem_cache *hf_mapping_cache;
 struct hf_mapping *hf_mapping_alloc(void)
 {
 	return kmem_cache_alloc(hf_mapping_cache, GFP_KERNEL_ACCOUNT);
-}
-
-/**
- * hf_mapping_setup() - make a mapping that nobody knows yet
- * @m: memory for it
- * @iova: first IOVA, bytes
- * @vaddr: first user address, bytes
- * @size: bytes; the three are page aligned and do not wrap
- * @prot: IOMMU_READ, IOMMU_WRITE
- *
- * Its state is HF_MAPPING_NEW.
- */
-void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
-		      unsigned long vaddr, size_t size, int prot)
-{
-	m->iova = iova;
-	m->vaddr = vaddr;
-	m->size = size;
-	m->prot = prot;
-	m->state = HF_MAPPING_NEW;
-	m->stuck = false;
-	m->stale = false;
-	m->external = NULL;
-	m->audit = NULL;
-	m->charge.mm = NULL;
-	m->charge.pages = 0;
-	m->mapped = 0;
-	m->gone = 0;
-	hf_log_init(&m->log);
 }
 
 /**
@@ -455,11 +428,13 @@ static __always_inline int hf_pin_and_map(struct hf_container *c,
 		ret = unlikely(b.limited) ? hf_build_fill_limited(&b) :
 		      hf_pin_fill(&b.pin, hf_pages_to_block(m, m->log.pages));
 		if (unlikely(ret)) {
+			trace_hf_pages_pin(c, &b.pin, ret);
 			if (ret != -EFAULT)
 				break;
 			ret = hf_build_pfnmap(&b);
 			continue;
 		}
+		trace_hf_pages_pin(c, &b.pin, 0);
 		down_read(&c->domains_sem);
 		ret = hf_build_absorb(&b);
 		up_read(&c->domains_sem);
@@ -470,8 +445,12 @@ static __always_inline int hf_pin_and_map(struct hf_container *c,
 		free_page((unsigned long)b.sg);
 
 	atomic_long_add(m->log.pins, &c->pins);
-	if (ret)
+	if (ret) {
+		if (b.pin.pos < b.pin.nr)
+			trace_hf_pages_unpin(c->id, hf_iova_of(m, m->log.pages),
+					     hf_pin_pages_held(&b.pin));
 		hf_mapping_depopulate(c, m);
+	}
 	hf_pin_finish(&b.pin);
 	return ret;
 }
@@ -641,6 +620,31 @@ static bool hf_chunks_next(struct hf_chunks *ch)
 }
 
 /*
+ * Somebody traces the steps of an unmap.  One switch for all, and what has one
+ * extent goes the way of the others meanwhile, which has the tracepoints.
+ */
+static DEFINE_STATIC_KEY_FALSE(hf_unmap_steps);
+
+/**
+ * hf_trace_steps_reg() - a tracepoint of a step of an unmap is turned on
+ *
+ * Return: 0.
+ */
+int hf_trace_steps_reg(void)
+{
+	static_branch_inc(&hf_unmap_steps);
+	return 0;
+}
+
+/**
+ * hf_trace_steps_unreg() - and off
+ */
+void hf_trace_steps_unreg(void)
+{
+	static_branch_dec(&hf_unmap_steps);
+}
+
+/*
  * Unmap and flush a chunk that ends at page @end of the log.  With the last
  * one nothing of the log is for others to read any more.
  */
@@ -674,6 +678,7 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 	struct hf_chunks ch;
 	struct hf_extent ext;
 	struct hf_unpin u __uninitialized;	/* large */
+	unsigned long from;
 	bool gone;
 	u64 slot;
 
@@ -682,6 +687,9 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 	hf_chunks_begin(&ch, m);
 	while (hf_chunks_next(&ch)) {
 		gone = hf_mapping_unmap_chunk(c, m, ch.end);
+		from = unpinned;
+		trace_hf_range_unmap(c->id, hf_iova_of(m, from),
+				     ch.end - from, gone ? 0 : -EIO);
 		while (unpinned < ch.end && hf_log_next_slot(&behind, &slot)) {
 			if (likely(hf_slot_is_pin(slot) && gone)) {
 				hf_unpin_page(&u, pfn_to_page(slot &
@@ -695,6 +703,9 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 				hf_unpin_extent(&u, &ext);
 		}
 		hf_unpin_flush(&u);
+		if (likely(gone))
+			trace_hf_pages_unpin(c->id, hf_iova_of(m, from),
+					     unpinned - from);
 	}
 }
 
@@ -713,7 +724,8 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 	struct hf_log *log = &m->log;
 
 	/* One extent never crosses a block, so it is a chunk. */
-	if (log->nr == 1 && log->pins <= HF_CHUNK_WORK) {
+	if (log->nr == 1 && log->pins <= HF_CHUNK_WORK &&
+	    !static_branch_unlikely(&hf_unmap_steps)) {
 		if (likely(hf_mapping_unmap_chunk(c, m, log->pages)))
 			hf_unpin_slot(log->inl[0], m->prot & IOMMU_WRITE);
 	} else if (log->nr) {

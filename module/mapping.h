@@ -8,6 +8,7 @@
 
 #include <asm/barrier.h>
 #include <linux/bug.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
@@ -15,6 +16,7 @@
 #include "account.h"
 #include "domain.h"
 #include "extent.h"
+#include "stats.h"
 
 struct hf_audit;
 struct hf_container;
@@ -54,6 +56,9 @@ enum hf_mapping_state {
  * @mapped: pages from the start of @log that were mapped into every domain
  * @gone: pages from the start of @log that were unmapped again
  * @log: what is pinned
+ * @born: jiffies when it was asked for
+ * @owner: the process whose memory it is: who mapped it, or gave it another
+ *	address; changes with the container's lock held
  */
 struct hf_mapping {
 	struct rb_node node;
@@ -71,6 +76,8 @@ struct hf_mapping {
 	unsigned long mapped;
 	unsigned long gone;
 	struct hf_log log;
+	unsigned long born;
+	struct hf_owner owner;
 };
 
 /**
@@ -148,9 +155,40 @@ static inline void hf_mapping_check(const struct hf_mapping *m)
 	WARN_ON_ONCE(m->charge.mm || m->log.nr);
 }
 
+/**
+ * hf_mapping_setup() - make a mapping that nobody knows yet
+ * @m: memory for it
+ * @iova: first IOVA, bytes
+ * @vaddr: first user address, bytes
+ * @size: bytes; the three are page aligned and do not wrap
+ * @prot: IOMMU_READ, IOMMU_WRITE
+ *
+ * Its state is HF_MAPPING_NEW, its owner the current process.
+ */
+static __always_inline void hf_mapping_setup(struct hf_mapping *m,
+					     dma_addr_t iova,
+					     unsigned long vaddr, size_t size,
+					     int prot)
+{
+	m->iova = iova;
+	m->vaddr = vaddr;
+	m->size = size;
+	m->prot = prot;
+	m->state = HF_MAPPING_NEW;
+	m->stuck = false;
+	m->stale = false;
+	m->external = NULL;
+	m->audit = NULL;
+	m->charge.mm = NULL;
+	m->charge.pages = 0;
+	m->mapped = 0;
+	m->gone = 0;
+	hf_log_init(&m->log);
+	m->born = jiffies;
+	hf_owner_set(&m->owner);
+}
+
 struct hf_mapping *hf_mapping_alloc(void);
-void hf_mapping_setup(struct hf_mapping *m, dma_addr_t iova,
-		      unsigned long vaddr, size_t size, int prot);
 void hf_mapping_free(struct hf_mapping *m);
 int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m);
 int hf_mapping_back(struct hf_container *c, struct hf_mapping *m);

@@ -166,8 +166,10 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 	if (fast && !absent)
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
 					  pages);
-	if (ret == -EFAULT)
+	if (ret == -EFAULT) {
+		pin->slow = true;
 		ret = hf_pin_slow(pin, nr, pages);
+	}
 	if (ret == -EFAULT && fast && absent)
 		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
 					  pages);
@@ -301,6 +303,7 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 	pin->nr = 0;
 	pin->pos = 0;
 	pin->leaves = false;
+	pin->slow = false;
 	if (fatal_signal_pending(current))
 		return -EINTR;
 

@@ -35,6 +35,7 @@ struct page;
  * @faults_small: memory that was absent last came as small pages, so that
  *	there is no use in faulting one in first to see whether it is huge
  * @leaves: @pages has one page for each leaf; else every page by itself
+ * @slow: @pages were last filled through the mmap lock
  * @reach: pages that each leaf's pin holds
  * @small: the buffer of a small walk, and of leaves
  */
@@ -52,6 +53,7 @@ struct hf_pin {
 	bool asked;
 	bool faults_small;
 	bool leaves;
+	bool slow;
 	unsigned int reach[HF_PIN_SMALL];
 	struct page *small[HF_PIN_SMALL];
 };
@@ -73,6 +75,22 @@ static inline void hf_pin_skip(struct hf_pin *pin, unsigned long pages)
 {
 	pin->vaddr += pages << PAGE_SHIFT;
 	pin->left -= pages;
+}
+
+/**
+ * hf_pin_pages_held() - pages in the buffer that are not handed over
+ * @pin: the walk
+ */
+static inline unsigned long hf_pin_pages_held(const struct hf_pin *pin)
+{
+	unsigned long pages = 0;
+	unsigned int i;
+
+	if (!pin->leaves)
+		return pin->nr - pin->pos;
+	for (i = pin->pos; i < pin->nr; i++)
+		pages += pin->reach[i];
+	return pages;
 }
 
 /* Pages that are unpinned with one call. */

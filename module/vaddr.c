@@ -10,14 +10,15 @@
  * were, and that the new address shows the same pages is the user's promise.
  *
  * The process that gives the new address becomes the payer: it is charged
- * before the old one is refunded.
+ * before the old one is refunded.  It is also the mapping's owner then, which
+ * debugfs shows.
  *
  * While any mapping is stale nothing may need its address: groups cannot join
  * and drivers cannot pin (EBUSY), and an emulated device in the container
  * refuses the whole thing.
  *
- * Locking: m->stale and c->nr_stale are under c->lock; the payer changes while
- * the mapping is held.
+ * Locking: m->stale, c->nr_stale and m->owner are under c->lock; the payer changes
+ * while the mapping is held.
  */
 #include <linux/mm.h>
 #include <linux/uaccess.h>
@@ -25,6 +26,7 @@
 #include "audit.h"
 #include "container.h"
 #include "mapping.h"
+#include "trace.h"
 #include "vaddr.h"
 
 static void hf_set_stale(struct hf_container *c, struct hf_mapping *m,
@@ -82,6 +84,7 @@ int hf_vaddr_invalidate(struct hf_container *c, dma_addr_t first,
 	ret = 0;
 unlock:
 	mutex_unlock(&c->lock);
+	trace_hf_vaddr_invalidate(c->id, first, last, ret);
 	return ret;
 }
 
@@ -103,6 +106,7 @@ static int hf_vaddr_arrive(struct hf_container *c, struct hf_mapping *m,
 	} else {
 		mutex_lock(&c->lock);
 		m->vaddr = vaddr;
+		hf_owner_set(&m->owner);
 		m->audit = new;
 		hf_set_stale(c, m, false);
 		mutex_unlock(&c->lock);
@@ -148,9 +152,11 @@ int hf_vaddr_update(struct hf_container *c, dma_addr_t iova,
 		hf_container_hold(c, iova, last, &held);
 	mutex_unlock(&c->lock);
 	if (ret)
-		return ret;
+		goto out;
 
 	ret = hf_vaddr_arrive(c, m, untagged_addr(vaddr));
 	hf_container_unhold(c, &held);
+out:
+	trace_hf_vaddr_update(c->id, iova, vaddr, size, ret);
 	return ret;
 }

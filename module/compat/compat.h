@@ -21,6 +21,7 @@
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
 
@@ -264,6 +265,29 @@ static inline struct task_struct *hf_mm_owner(struct mm_struct *mm)
 	owner = rcu_dereference(mm->owner);
 #endif
 	return owner ? owner : current;
+}
+
+/**
+ * hf_mm_pid() - tgid of a process that an mm belongs to, for people to read
+ * @mm: the mm; it may have no users any more
+ *
+ * Return: in the initial pid namespace; 0 if there is none, or if this kernel
+ * does not know.
+ */
+static inline pid_t hf_mm_pid(struct mm_struct *mm)
+{
+	struct task_struct *owner = NULL;
+	pid_t pid;
+
+	if (mm == current->mm)
+		return current->tgid;
+	rcu_read_lock();
+#ifdef CONFIG_MEMCG
+	owner = rcu_dereference(mm->owner);
+#endif
+	pid = owner ? owner->tgid : 0;
+	rcu_read_unlock();
+	return pid;
 }
 
 /**
