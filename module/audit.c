@@ -314,7 +314,7 @@ int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
 		return PTR_ERR(a);
 	/* One that began before has told nobody: let it end. */
 	mmu_interval_read_begin(&a->notifier);
-	m->audit = a;
+	smp_store_release(&m->audit, a);
 	return 0;
 }
 
@@ -322,14 +322,19 @@ int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
  * hf_audit_end() - audit a mapping no more
  * @m: the mapping, the caller's; it may not have been audited
  *
- * Context: may sleep.
+ * Context: may sleep; takes the container's lock.
  */
 void hf_audit_end(struct hf_mapping *m)
 {
-	if (!m->audit)
+	struct hf_audit *a = m->audit;
+
+	if (!a)
 		return;
-	hf_audit_destroy(m->audit);
+	/* Somebody may look at it who holds the lock, but not the mapping. */
+	mutex_lock(&a->c->lock);
 	m->audit = NULL;
+	mutex_unlock(&a->c->lock);
+	hf_audit_destroy(a);
 }
 
 /**
@@ -665,11 +670,14 @@ const unsigned long *hf_audit_parted(const struct hf_mapping *m)
 
 /**
  * hf_audit_nr_parted() - how many pages that are
- * @m: the mapping, held by the caller
+ * @m: the mapping, held by the caller, or its container's lock is
  */
 unsigned long hf_audit_nr_parted(const struct hf_mapping *m)
 {
-	return m->audit ? m->audit->nr_parted : 0;
+	/* Pairs with the release in hf_audit_begin(). */
+	const struct hf_audit *a = smp_load_acquire(&m->audit);
+
+	return a ? READ_ONCE(a->nr_parted) : 0;
 }
 
 /* For hf_container_each(): audit a mapping that was made before. */

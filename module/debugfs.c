@@ -5,6 +5,7 @@
  *	version                  of the format of what follows
  *	containers/ID/info       a line for each number of a container
  *	containers/ID/mappings   a line for each mapping, in IOVA order
+ *	containers/ID/incoherent a line for each range that has parted (incoherent.c)
  *
  * Programs read these files: names, their order and units are fixed, and new ones
  * come at the end.  docs/observability.md is the reference.  Nothing here is
@@ -53,6 +54,7 @@
 #include "debugfs.h"
 #include "domain.h"
 #include "external.h"
+#include "incoherent.h"
 #include "mapping.h"
 
 static struct dentry *hf_debugfs_root;
@@ -66,29 +68,6 @@ static struct dentry *hf_debugfs_containers;
 
 /* How long one read() waits for mappings that others hold. */
 #define HF_PATIENCE	HZ
-
-/*
- * What the coherence auditor knows.
- */
-struct hf_audit_sums {
-	bool on;
-	u64 incoherent_bytes;
-	u64 events;
-	u64 suspect_blocks;
-	u64 verified_blocks;
-};
-
-/* Of a container, its lock held. */
-static struct hf_audit_sums hf_audit_sums(const struct hf_container *c)
-{
-	return (struct hf_audit_sums){ .on = false };
-}
-
-/* Bytes of a mapping that are known to be incoherent; container's lock held. */
-static u64 hf_audit_incoherent(const struct hf_mapping *m)
-{
-	return 0;
-}
 
 /* The smallest IOMMU page a part of a run could be mapped with. */
 enum hf_class { HF_4K, HF_2M, HF_1G, HF_CLASSES };
@@ -258,7 +237,7 @@ static void hf_row_fill(struct hf_row *row, const struct hf_mapping *m)
 	row->charged = READ_ONCE(m->charge.pages);
 	row->pins = READ_ONCE(m->log.pins) + hf_external_pins(m);
 	row->runs = READ_ONCE(m->log.nr);
-	row->incoherent = hf_audit_incoherent(m);
+	row->incoherent = (u64)hf_audit_nr_parted(m) << PAGE_SHIFT;
 }
 
 /*
@@ -382,10 +361,27 @@ static const char *hf_type(const struct hf_container *c)
 	return c->nested ? "nesting" : c->v2 ? "v2" : "v1";
 }
 
+static void hf_auditor_put(struct seq_file *s, struct hf_auditor *au)
+{
+	unsigned long suspects, parted;
+	u64 events, verified;
+
+	spin_lock(&au->lock);
+	suspects = au->suspects;
+	parted = au->parted;
+	events = au->events;
+	verified = au->verified;
+	spin_unlock(&au->lock);
+	seq_printf(s, "audit: %s\n", READ_ONCE(au->on) ? "on" : "off");
+	seq_printf(s, "incoherent_bytes: %llu\n", (u64)parted << PAGE_SHIFT);
+	seq_printf(s, "audit_events: %llu\n", events);
+	seq_printf(s, "audit_suspect_blocks: %lu\n", suspects);
+	seq_printf(s, "audit_verified_blocks: %llu\n", verified);
+}
+
 static int hf_info_put(struct seq_file *s, struct hf_container *c)
 {
 	unsigned int groups = 0, emulated, domains, avail, i;
-	struct hf_audit_sums audit;
 	struct hf_domain *domain;
 	struct hf_stats stats;
 	struct hf_row sum;
@@ -406,7 +402,6 @@ static int hf_info_put(struct seq_file *s, struct hf_container *c)
 	sizes = c->pgsizes;
 	dirty = c->dirty;
 	stats = c->stats;
-	audit = hf_audit_sums(c);
 	mutex_unlock(&c->lock);
 
 	seq_printf(s, "id: %lu\n", c->id);
@@ -434,11 +429,7 @@ static int hf_info_put(struct seq_file *s, struct hf_container *c)
 	seq_printf(s, "slowest_map_iova: %#llx\n", (u64)stats.slowest_iova);
 	seq_printf(s, "slowest_map_size: %#llx\n", stats.slowest_size);
 	seq_printf(s, "tracking_dirty: %d\n", dirty);
-	seq_printf(s, "audit: %s\n", audit.on ? "on" : "off");
-	seq_printf(s, "incoherent_bytes: %llu\n", audit.incoherent_bytes);
-	seq_printf(s, "audit_events: %llu\n", audit.events);
-	seq_printf(s, "audit_suspect_blocks: %llu\n", audit.suspect_blocks);
-	seq_printf(s, "audit_verified_blocks: %llu\n", audit.verified_blocks);
+	hf_auditor_put(s, &c->auditor);
 	for (i = 0; i < HF_STATS_ERRORS && stats.failed[i].times; i++)
 		hf_put_failures(s, stats.failed[i].error,
 				stats.failed[i].times);
@@ -606,6 +597,7 @@ static const struct {
 } hf_debugfs_files[] = {
 	{ "info", &hf_info_fops },
 	{ "mappings", &hf_table_fops },
+	{ "incoherent", &hf_incoherent_fops },
 };
 
 /**

@@ -6,14 +6,22 @@
  * meanwhile; others are not touched.  What is audited needs little: only blocks of
  * which the auditor is not certain are compared again.  Other mappings are compared
  * whole, which takes as long as it takes, and can be killed.
+ *
+ * The same for an operator is the file "incoherent" in debugfs (debugfs.c), of an
+ * audited container: a line for each range.  It is read as the others are: some
+ * ranges at a time, with nothing held while text is copied to user space.
  */
 #include <linux/bitmap.h>
+#include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/iommu.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/seq_file.h>
 
 #include "audit.h"
 #include "compare.h"
@@ -157,3 +165,101 @@ int hf_incoherent_find(struct hf_container *c, dma_addr_t first,
 	hf_compare_free(cmp);
 	return ret;
 }
+
+/* Ranges shown at a time. */
+#define HF_SHOWN	32
+
+/**
+ * struct hf_shown - a reader of the file
+ * @id: the container's number
+ * @c: the container, during a read(); or NULL
+ * @next: page to go on from; 0: begin, and after that: nothing is left
+ * @range: room for ranges
+ */
+struct hf_shown {
+	unsigned long id;
+	struct hf_container *c;
+	loff_t next;
+	struct holdfast_range range[HF_SHOWN];
+};
+
+#define HF_SHOWN_END	((loff_t)1 << (64 - PAGE_SHIFT) | 1)
+
+static void *hf_shown_start(struct seq_file *s, loff_t *index)
+{
+	struct hf_shown *shown = s->private;
+
+	if (*index < 0 || *index >= HF_SHOWN_END)
+		return NULL;
+	shown->c = hf_container_get(shown->id);
+	if (!shown->c)
+		return ERR_PTR(-ENODEV);
+	shown->next = *index;
+	return shown;
+}
+
+static void *hf_shown_next(struct seq_file *s, void *v, loff_t *index)
+{
+	struct hf_shown *shown = s->private;
+
+	*index = shown->next ? shown->next : HF_SHOWN_END;
+	return shown->next ? shown : NULL;
+}
+
+static void hf_shown_stop(struct seq_file *s, void *v)
+{
+	struct hf_shown *shown = s->private;
+
+	if (shown->c)
+		hf_container_put(shown->c);
+	shown->c = NULL;
+}
+
+static int hf_shown_show(struct seq_file *s, void *v)
+{
+	struct hf_shown *shown = s->private;
+	struct hf_ranges ranges = { .max = HF_SHOWN, .range = shown->range };
+	dma_addr_t first = (dma_addr_t)shown->next << PAGE_SHIFT;
+	dma_addr_t next = 0;
+	unsigned int i;
+	bool partial;
+	int ret = 0;
+
+	if (READ_ONCE(shown->c->auditor.on))
+		ret = hf_incoherent_find(shown->c, first, ~(dma_addr_t)0,
+					 &ranges, &next, &partial);
+	/* Only the first step may begin at 0, where nothing else goes on. */
+	shown->next = next >> PAGE_SHIFT;
+	if (ret)
+		return ret;
+	for (i = 0; i < ranges.nr; i++)
+		seq_printf(s, "%#llx %#llx\n", ranges.range[i].iova,
+			   ranges.range[i].size);
+	return 0;
+}
+
+static const struct seq_operations hf_shown_ops = {
+	.start	= hf_shown_start,
+	.next	= hf_shown_next,
+	.stop	= hf_shown_stop,
+	.show	= hf_shown_show,
+};
+
+static int hf_shown_open(struct inode *inode, struct file *file)
+{
+	struct hf_shown *shown;
+
+	shown = __seq_open_private(file, &hf_shown_ops, sizeof(*shown));
+	if (!shown)
+		return -ENOMEM;
+	shown->id = (unsigned long)inode->i_private;
+	return 0;
+}
+
+const struct file_operations hf_incoherent_fops = {
+	.owner		= THIS_MODULE,
+	.open		= hf_shown_open,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.release	= seq_release_private,
+};

@@ -8,9 +8,8 @@
 
 #include <linux/types.h>
 
-struct hf_compare;
+struct file_operations;
 struct hf_container;
-struct hf_mapping;
 struct holdfast_range;
 
 /**
@@ -28,5 +27,8 @@ struct hf_ranges {
 int hf_incoherent_find(struct hf_container *c, dma_addr_t first,
 		       dma_addr_t last, struct hf_ranges *ranges,
 		       dma_addr_t *next, bool *partial);
+
+/* A container's file "incoherent"; inode->i_private is its number. */
+extern const struct file_operations hf_incoherent_fops;
 
 #endif
