@@ -531,6 +531,7 @@ struct hf_container *hf_container_create(bool v2, bool nested)
 	refcount_set(&c->refs, 1);
 	c->v2 = v2;
 	c->nested = nested;
+	c->by_user = READ_ONCE(hf_account_user);
 	mutex_init(&c->lock);
 	mutex_init(&c->dirty_lock);
 	mutex_init(&c->devices_lock);
@@ -683,7 +684,7 @@ static __always_inline int hf_make(struct hf_container *c,
 		/* No domain, or no more: is there anybody to map it for? */
 		ret = -EINVAL;
 		if (!how.back || hf_without_domain(c))
-			ret = hf_charge_open(&m->charge);
+			ret = hf_charge_open(&m->charge, c->by_user);
 	}
 	if (unlikely(!ret && (how.bitmap || how.too_large)))
 		ret = hf_finish(c, m, how);

@@ -35,6 +35,7 @@ struct vfio_bitmap;
  * @rcu: frees it after the last lookup that may have seen it
  * @v2: VFIO_TYPE1v2_IOMMU semantics of unmap
  * @nested: VFIO_TYPE1_NESTING_IOMMU: domains are prepared for nesting
+ * @by_user: users pay for what is pinned, not mms (account.c)
  * @lock: guards @mappings, @avail, @dirty, @bitmaps, @closed, @windows,
  *	@pgsizes, @domains, @emulated, @nr_stale, @gate
  * @mappings: tree of struct hf_mapping, by IOVA, disjoint
@@ -68,6 +69,7 @@ struct hf_container {
 	struct rcu_head rcu;
 	bool v2;
 	bool nested;
+	bool by_user;
 
 	struct mutex lock;
 	struct rb_root mappings;

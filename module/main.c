@@ -16,6 +16,7 @@
  */
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/string.h>
 #include <linux/vfio.h>
 
 #include "audit.h"
@@ -66,6 +67,38 @@ bool hf_audit;
 module_param_named(audit, hf_audit, bool, 0644);
 MODULE_PARM_DESC(audit,
 		 "Audit new containers: find memory that device and CPU do not share any more (default 0)");
+
+/*
+ * A word rather than a switch, as there may be a third payer one day.  What is
+ * not known is refused: nobody should believe in a limit that does not hold.
+ */
+bool hf_account_user;
+
+static int hf_accounting_set(const char *text, const struct kernel_param *kp)
+{
+	bool user = sysfs_streq(text, "user");
+
+	if (!user && !sysfs_streq(text, "mm"))
+		return -EINVAL;
+	if (user && !HF_USER_PAYS)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(hf_account_user, user);
+	return 0;
+}
+
+static int hf_accounting_get(char *text, const struct kernel_param *kp)
+{
+	return sysfs_emit(text, "%s\n", hf_account_user ? "user" : "mm");
+}
+
+static const struct kernel_param_ops hf_accounting_ops = {
+	.set = hf_accounting_set,
+	.get = hf_accounting_get,
+};
+
+module_param_cb(accounting, &hf_accounting_ops, NULL, 0644);
+MODULE_PARM_DESC(accounting,
+		 "Who pays for pinned memory: mm, the process, as under vfio_iommu_type1; or user, all processes of a user together, read when a container is made (default mm)");
 
 /* What the core holds for a container, and back. */
 static void *hf_handle(const struct hf_container *c)

@@ -488,12 +488,12 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	/* Beyond user space there is nothing to pin; do not charge for it. */
 	if (!access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
-	ret = hf_charge_take(&m->charge, pages);
+	ret = hf_charge_take(&m->charge, pages, c->by_user);
 	if (unlikely(ret == -ENOMEM)) {
 		unpaid = hf_unpaid(m, mm);
 		if (unpaid < 0)
 			return unpaid;
-		ret = hf_charge_take(&m->charge, pages - unpaid);
+		ret = hf_charge_take(&m->charge, pages - unpaid, c->by_user);
 	}
 	if (ret)
 		return ret;

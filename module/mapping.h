@@ -180,6 +180,7 @@ static __always_inline void hf_mapping_setup(struct hf_mapping *m,
 	m->external = NULL;
 	m->audit = NULL;
 	m->charge.mm = NULL;
+	m->charge.user = NULL;
 	m->charge.pages = 0;
 	m->mapped = 0;
 	m->gone = 0;

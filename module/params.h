@@ -12,6 +12,7 @@ extern bool hf_enabled;
 extern bool hf_allow_unsafe_interrupts;
 extern bool hf_disable_hugepages;
 extern bool hf_domain_per_group;
+extern bool hf_account_user;
 extern unsigned int hf_dma_entry_limit;
 extern unsigned int hf_fault_threads;
 extern bool hf_audit;

@@ -22,6 +22,7 @@
 #include <linux/irqdomain.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/user.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
 
@@ -288,6 +289,35 @@ static inline pid_t hf_mm_pid(struct mm_struct *mm)
 	pid = owner ? owner->tgid : 0;
 	rcu_read_unlock();
 	return pid;
+}
+
+/**
+ * HF_USER_PAYS - do users have a count of locked memory?
+ *
+ * The kernel leaves it out where nothing that uses it is configured.  Asked
+ * for is one of what all supported versions have it for; every kernel with
+ * networking has it.
+ */
+#if defined(CONFIG_NET) || defined(CONFIG_IO_URING) || \
+	IS_ENABLED(CONFIG_IOMMUFD) || defined(CONFIG_SECRETMEM)
+#define HF_USER_PAYS	1
+#else
+#define HF_USER_PAYS	0
+#endif
+
+/**
+ * hf_user_locked_vm() - a user's count of locked memory, pages
+ * @user: the user
+ *
+ * Return: the count; NULL without HF_USER_PAYS, where nobody may ask.
+ */
+static inline atomic_long_t *hf_user_locked_vm(struct user_struct *user)
+{
+#if HF_USER_PAYS
+	return &user->locked_vm;
+#else
+	return NULL;
+#endif
 }
 
 /**

@@ -246,6 +246,7 @@ static const struct {
 	{ "two unmaps at once of what drivers", "one operation at a time" },
 	{ "memory that a driver has pinned is replaced", "no emulated device" },
 	{ "vfio_dma_rw() that fails half-way", "no emulated device" },
+	{ "kernel memory that a mapping takes", "no operation looks at a memory cgroup" },
 	{ "attach of an emulated group, START", "one operation at a time" },
 	{ "ioctls 212 to 214", "no operation asks for them" },
 };

@@ -98,6 +98,63 @@ static const struct kernel_param_ops td_pins_held_ops = {
 module_param_cb(pins_held, &td_pins_held_ops, NULL, 0444);
 MODULE_PARM_DESC(pins_held, "Pins that the devices hold now");
 
+/* References of the page of zeroes that all untouched memory shares. */
+static int td_get_zero_page_refs(char *text, const struct kernel_param *kp)
+{
+	return sysfs_emit(text, "%d\n", page_count(ZERO_PAGE(0)));
+}
+
+static const struct kernel_param_ops td_zero_page_refs_ops = {
+	.get = td_get_zero_page_refs,
+};
+
+module_param_cb(zero_page_refs, &td_zero_page_refs_ops, NULL, 0444);
+MODULE_PARM_DESC(zero_page_refs, "References of the zero page");
+
+/* The sum last asked for; parameters are written and read under their lock. */
+static long td_refs;
+
+/*
+ * "ADDRESS PAGES", of the writer's memory: add up the references of its pages,
+ * but for the one taken to look; a page of a folio has the folio's.
+ */
+static int td_set_refs(const char *text, const struct kernel_param *kp)
+{
+	unsigned long address, pages;
+	struct page *page;
+	long sum = 0;
+	int ret;
+
+	if (sscanf(text, "%lx %lu", &address, &pages) != 2)
+		return -EINVAL;
+	for (; pages; pages--, address += PAGE_SIZE) {
+		ret = get_user_pages_fast(address, 1, 0, &page);
+		if (ret != 1)
+			return ret < 0 ? ret : -EFAULT;
+		sum += page_count(page) - 1;
+		put_page(page);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	td_refs = sum;
+	return 0;
+}
+
+static int td_get_refs(char *text, const struct kernel_param *kp)
+{
+	return sysfs_emit(text, "%ld\n", td_refs);
+}
+
+static const struct kernel_param_ops td_refs_ops = {
+	.set = td_set_refs,
+	.get = td_get_refs,
+};
+
+module_param_cb(refs, &td_refs_ops, NULL, 0600);
+MODULE_PARM_DESC(refs,
+		 "Write the address (hexadecimal) and number of pages of own memory, read the sum of their references");
+
 /*
  * struct td_pin - an IOVA that is pinned
  * @node: in td->pins, by @iova

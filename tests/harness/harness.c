@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "module.h"
+#include "payer.h"
 
 /* The runner ends a test after so long, if the environment (TEST_TIMEOUT) does not say longer. */
 #define TEST_TIMEOUT_S 180
@@ -208,12 +209,21 @@ static void clean_up(void)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
+/* The parameter "accounting" may have been set: it is to be put back. */
+static bool charged_users;
+
+static const char *how(const struct t *t)
+{
+	return t->by_user ? ", by user" : "";
+}
+
 static void run_case(struct t *t, const struct t_case *tc)
 {
 	struct hf_proc_snapshot before;
 
-	hf_ktap_begin("%s: %s", t->backend, tc->name);
-	t_log("holdfast-test: %s: %s: %s", program_invocation_short_name, t->backend, tc->name);
+	hf_ktap_begin("%s%s: %s", t->backend, how(t), tc->name);
+	t_log("holdfast-test: %s: %s%s: %s", program_invocation_short_name, t->backend, how(t),
+	      tc->name);
 	t->arg = tc->arg;
 	if (!setjmp(abandon.back)) {
 		abandon.armed = true;
@@ -224,6 +234,7 @@ static void run_case(struct t *t, const struct t_case *tc)
 		hf_must(hf_proc_snapshot(&before));
 		tc->run(t);
 		t_leftover(&before, "after the case");
+		t_users_even("after the case");
 	} else {
 		hf_expect(false, "case abandoned");
 	}
@@ -235,16 +246,31 @@ static void run_case(struct t *t, const struct t_case *tc)
 	hf_ktap_end();
 }
 
-static bool wanted(const struct t_case *tc, enum t_backend on)
+/* A run of the table: by whom, and who pays. */
+struct pass {
+	enum t_backend on;
+	bool by_user;
+};
+
+static const struct pass passes[] = {
+	{ T_ON_STOCK, false },
+	{ T_ON_HOLDFAST, false },
+	{ T_ON_HOLDFAST, true },
+};
+
+static bool wanted(const struct t_case *tc, enum t_backend on, bool by_user)
 {
 	const unsigned int only = tc->flags & (T_STOCK | T_HOLDFAST);
 
+	if (by_user)
+		return tc->flags & T_USER;
 	return !only || only & (on == T_ON_STOCK ? T_STOCK : T_HOLDFAST);
 }
 
-static void run_backend(enum t_backend on, const struct t_case *cases, size_t count)
+static void run_backend(const struct pass *pass, const struct t_case *cases, size_t count)
 {
-	struct t t = { .on = on, .backend = names[on] };
+	const enum t_backend on = pass->on;
+	struct t t = { .on = on, .backend = names[on], .by_user = pass->by_user };
 	const char *only = getenv("HOLDFAST_STOCK_ONLY");
 	const bool may_skip = on == T_ON_HOLDFAST && only && !strcmp(only, "1");
 	struct hf_proc_snapshot before;
@@ -252,16 +278,19 @@ static void run_backend(enum t_backend on, const struct t_case *cases, size_t co
 
 	t.rig = (struct hf_rig){ .container.fd = -1, .group.fd = -1, .device.fd = -1 };
 	t.c = &t.rig.container;
+	charged_users |= pass->by_user;
+	if (there && pass->by_user)
+		hf_must(t_module_param_set(T_MODULE_HOLDFAST, "accounting", "user"));
 	hf_must(hf_proc_snapshot(&before));
 	for (size_t i = 0; i < count; i++) {
-		if (!wanted(&cases[i], on))
+		if (!wanted(&cases[i], on, pass->by_user))
 			continue;
 		t.index = i;
 		if (there) {
 			run_case(&t, &cases[i]);
 			continue;
 		}
-		hf_ktap_begin("%s: %s", t.backend, cases[i].name);
+		hf_ktap_begin("%s%s: %s", t.backend, how(&t), cases[i].name);
 		if (may_skip)
 			hf_ktap_skip("module not loaded");
 		else
@@ -270,16 +299,30 @@ static void run_backend(enum t_backend on, const struct t_case *cases, size_t co
 	}
 	if (!there)
 		return;
-	hf_ktap_begin("%s: nothing is left when the container is closed", t.backend);
+	hf_ktap_begin("%s%s: nothing is left when the container is closed", t.backend, how(&t));
 	close_rig(&t);
 	t_leftover(&before, "after closing the container");
+	t_users_even("after closing the container");
 	hf_ktap_end();
 }
 
 static void enable_holdfast(void)
 {
-	if (abandon.owner == getpid())
-		hf_backend_select(HF_BACKEND_HOLDFAST);
+	if (abandon.owner != getpid())
+		return;
+	hf_backend_select(HF_BACKEND_HOLDFAST);
+	if (charged_users)
+		t_module_param_set(T_MODULE_HOLDFAST, "accounting", "mm");
+}
+
+/* Entries of the table that a pass runs. */
+static unsigned int wanted_of(const struct pass *pass, const struct t_case *cases, size_t count)
+{
+	unsigned int sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += wanted(&cases[i], pass->on, pass->by_user);
+	return sum;
 }
 
 static void on_alarm(int sig)
@@ -315,13 +358,16 @@ int t_run(const struct t_case *cases, size_t count)
 	signal(SIGALRM, on_alarm);
 	alarm(test_seconds());
 
-	for (int on = 0; on < T_BACKENDS; on++) {
-		for (size_t i = 0; i < count; i++)
-			plan += wanted(&cases[i], on);
-		plan += hf_backend_available(names[on]);
+	for (size_t p = 0; p < T_ARRAY_SIZE(passes); p++) {
+		const unsigned int sum = wanted_of(&passes[p], cases, count);
+
+		plan += sum;
+		if (sum || !passes[p].by_user)
+			plan += hf_backend_available(names[passes[p].on]);
 	}
 	hf_ktap_plan(plan);
-	for (int on = 0; on < T_BACKENDS; on++)
-		run_backend(on, cases, count);
+	for (size_t p = 0; p < T_ARRAY_SIZE(passes); p++)
+		if (!passes[p].by_user || wanted_of(&passes[p], cases, count))
+			run_backend(&passes[p], cases, count);
 	return hf_ktap_exit();
 }

@@ -42,6 +42,7 @@
 #define T_V1 (1u << 2)       /* the container is of type VFIO_TYPE1_IOMMU, not v2 */
 #define T_STOCK (1u << 3)    /* only on stock */
 #define T_HOLDFAST (1u << 4) /* only on holdfast */
+#define T_USER (1u << 5)     /* once more on holdfast, with accounting=user */
 
 /** Which backend a run is about; index for results kept to be compared */
 enum t_backend { T_ON_STOCK, T_ON_HOLDFAST, T_BACKENDS };
@@ -50,6 +51,7 @@ enum t_backend { T_ON_STOCK, T_ON_HOLDFAST, T_BACKENDS };
  * struct t - what a case gets
  * @on: the backend that serves containers typed during the case
  * @backend: its name
+ * @by_user: containers made during the case charge users, not processes
  * @index: number of the case in its table: for what is kept of one run for the next
  * @arg: as in the table of cases
  * @rig: T_RIG, T_DMA: shared by consecutive cases that ask for the same
@@ -59,6 +61,7 @@ enum t_backend { T_ON_STOCK, T_ON_HOLDFAST, T_BACKENDS };
 struct t {
 	enum t_backend on;
 	const char *backend;
+	bool by_user;
 	size_t index;
 	const void *arg;
 	struct hf_rig rig;
