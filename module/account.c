@@ -50,6 +50,7 @@
 
 #include "account.h"
 #include "compat.h"
+#include "fail.h"
 #include "trace.h"
 
 /* Charge the user of @charge for more pages of its mm, or -ENOMEM. */
@@ -147,16 +148,17 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages, bool by_user)
 	charge->mm = NULL;
 	charge->user = NULL;
 	charge->pages = 0;
-	if (!mm)
+	if (hf_fail(HF_FAIL_CHARGE_NO_MM) || !mm)
 		return -ENODEV;
 
-	ret = mmap_write_lock_killable(mm);
+	ret = hf_fail_err(HF_FAIL_CHARGE_KILLED) ?: mmap_write_lock_killable(mm);
 	if (ret)
 		return ret;
 	charge->unlimited = capable(CAP_IPC_LOCK);
 	/* Nothing is no more, also where the limit is passed already. */
 	if (likely(pages))
-		ret = __account_locked_vm(mm, pages, true, current,
+		ret = hf_fail_err(HF_FAIL_CHARGE_LIMIT) ?:
+		      __account_locked_vm(mm, pages, true, current,
 					  charge->unlimited);
 	mmap_write_unlock(mm);
 	trace_hf_charge_take(mm, pages, ret);
@@ -179,7 +181,7 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages, bool by_user)
  */
 int hf_charge_open(struct hf_charge *charge, bool by_user)
 {
-	charge->mm = current->mm;
+	charge->mm = hf_fail(HF_FAIL_CHARGE_NO_MM) ? NULL : current->mm;
 	charge->user = NULL;
 	charge->pages = 0;
 	if (!charge->mm)
@@ -215,11 +217,13 @@ int hf_charge_more(struct hf_charge *charge, unsigned long pages)
 		rcu_read_unlock();
 		return ret;
 	}
-	ret = mmap_write_lock_killable(charge->mm);
+	ret = hf_fail_err(HF_FAIL_CHARGE_MORE_KILLED) ?:
+	      mmap_write_lock_killable(charge->mm);
 	if (ret)
 		return ret;
 	rcu_read_lock();
-	ret = __account_locked_vm(charge->mm, pages, true,
+	ret = hf_fail_err(HF_FAIL_CHARGE_MORE_LIMIT) ?:
+	      __account_locked_vm(charge->mm, pages, true,
 				  hf_mm_owner(charge->mm), charge->unlimited);
 	rcu_read_unlock();
 	mmap_write_unlock(charge->mm);

@@ -45,6 +45,7 @@
 #include "domain.h"
 #include "emulated.h"
 #include "external.h"
+#include "fail.h"
 #include "mapping.h"
 #include "params.h"
 #include "trace.h"
@@ -196,7 +197,9 @@ static noinline int hf_wait_range(struct hf_container *c, dma_addr_t first,
 			if (!signal_pending_state(state, current))
 				schedule();
 			finish_wait(&c->settled, &wait);
-			if (signal_pending_state(state, current)) {
+			if ((state == TASK_KILLABLE &&
+			     hf_fail(HF_FAIL_WAIT_RANGE)) ||
+			    signal_pending_state(state, current)) {
 				ret = -EINTR;
 				break;
 			}
@@ -236,7 +239,8 @@ static __always_inline int hf_lock_range(struct hf_container *c,
 int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
 			    dma_addr_t last)
 {
-	return hf_lock_range(c, first, last, TASK_KILLABLE, false);
+	return hf_fail_err(HF_FAIL_LOCK_RANGE) ?:
+	       hf_lock_range(c, first, last, TASK_KILLABLE, false);
 }
 
 /**
@@ -271,7 +275,8 @@ int hf_container_lock_all(struct hf_container *c)
 	atomic_inc(&c->busy);
 	mutex_unlock(&c->lock);
 
-	ret = hf_lock_range(c, 0, ~(dma_addr_t)0, TASK_KILLABLE, true);
+	ret = hf_fail_err(HF_FAIL_LOCK_ALL) ?:
+	      hf_lock_range(c, 0, ~(dma_addr_t)0, TASK_KILLABLE, true);
 	if (ret) {
 		mutex_lock(&c->lock);
 		hf_container_open_gate(c);
@@ -525,7 +530,8 @@ struct hf_container *hf_container_create(bool v2, bool nested)
 {
 	struct hf_container *c;
 
-	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	c = hf_fail(HF_FAIL_CONTAINER_ALLOC) ? NULL :
+	    kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&c->refs, 1);
@@ -734,7 +740,7 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 
 	ret = hf_container_lock_range(c, iova, hf_mapping_last(m));
 	if (!ret) {
-		ret = hf_reserve(c, m);
+		ret = hf_fail_err(HF_FAIL_RESERVE) ?: hf_reserve(c, m);
 		how.back = !list_empty(&c->domains);
 		how.bitmap = c->bitmaps;
 		how.too_large = c->dirty && !hf_dirty_can_track(c, m);
@@ -881,7 +887,7 @@ static int hf_reclaim(struct hf_container *c, const struct hf_pinned *now,
 	} else if (*tries > 1) {
 		schedule_timeout_killable(1);
 	}
-	if (fatal_signal_pending(current))
+	if (hf_fail(HF_FAIL_RECLAIM) || fatal_signal_pending(current))
 		return -EINTR;
 	hf_emulated_notify(c, now->iova, now->size);
 	return 0;

@@ -37,6 +37,7 @@
 #include "container.h"
 #include "dirty.h"
 #include "external.h"
+#include "fail.h"
 #include "mapping.h"
 #include "trace.h"
 
@@ -53,7 +54,8 @@
 bool hf_dirty_can_track(const struct hf_container *c,
 			const struct hf_mapping *m)
 {
-	return m->size / hf_container_page(c) <= HF_DIRTY_PAGES_MAX;
+	return !hf_fail(HF_FAIL_DIRTY_LARGE) &&
+	       m->size / hf_container_page(c) <= HF_DIRTY_PAGES_MAX;
 }
 
 static int hf_dirty_track(struct hf_container *c, struct hf_mapping *m)
@@ -115,7 +117,7 @@ int hf_dirty_start(struct hf_container *c)
 	bool was;
 	int ret;
 
-	ret = mutex_lock_killable(&c->dirty_lock);
+	ret = hf_fail_err(HF_FAIL_DIRTY_LOCK) ?: mutex_lock_killable(&c->dirty_lock);
 	if (ret)
 		return ret;
 	mutex_lock(&c->lock);
@@ -154,7 +156,7 @@ int hf_dirty_stop(struct hf_container *c)
 	bool bitmaps;
 	int ret;
 
-	ret = mutex_lock_killable(&c->dirty_lock);
+	ret = hf_fail_err(HF_FAIL_DIRTY_LOCK) ?: mutex_lock_killable(&c->dirty_lock);
 	if (ret)
 		return ret;
 	mutex_lock(&c->lock);
@@ -227,7 +229,8 @@ static int hf_put_ones(u64 __user *word, u64 words)
 	while (words) {
 		u64 nr = min_t(u64, words, HF_DIRTY_WORDS);
 
-		if (copy_to_user(word, ones, nr * sizeof(*ones)))
+		if (hf_fail(HF_FAIL_DIRTY_ONES) ||
+		    copy_to_user(word, ones, nr * sizeof(*ones)))
 			return -EFAULT;
 		word += nr;
 		words -= nr;
@@ -258,7 +261,8 @@ static int hf_put_bits(u64 __user *word, const unsigned long *bits, u64 nr,
 			if (!i)
 				out[n] |= old;
 		}
-		if (copy_to_user(word, out, n * sizeof(*out)))
+		if (hf_fail(HF_FAIL_DIRTY_BITS) ||
+		    copy_to_user(word, out, n * sizeof(*out)))
 			return -EFAULT;
 		word += n;
 		cond_resched();
@@ -289,19 +293,22 @@ int hf_dirty_report(const struct hf_mapping *m,
 	u64 tail = ~0ULL >> (63 - (end - 1) % 64);
 	u64 old = 0;
 
-	if (bit % 64 && copy_from_user(&old, word, sizeof(old)))
+	if (bit % 64 && (hf_fail(HF_FAIL_DIRTY_WORD) ||
+			 copy_from_user(&old, word, sizeof(old))))
 		return -EFAULT;
 	/* A bit in there is a page. */
 	if (e && !e->report_all && bitmap->pgsize == PAGE_SIZE)
 		return hf_put_bits(word, e->dirty, end - bit, bit % 64, old);
 	old |= last ? head : head & tail;
-	if (copy_to_user(word, &old, sizeof(old)))
+	if (hf_fail(HF_FAIL_DIRTY_HEAD) ||
+	    copy_to_user(word, &old, sizeof(old)))
 		return -EFAULT;
 	if (!last)
 		return 0;
 	if (hf_put_ones(word + 1, last - 1))
 		return -EFAULT;
-	return copy_to_user(word + last, &tail, sizeof(tail)) ? -EFAULT : 0;
+	return hf_fail(HF_FAIL_DIRTY_TAIL) ||
+	       copy_to_user(word + last, &tail, sizeof(tail)) ? -EFAULT : 0;
 }
 
 /**

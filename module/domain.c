@@ -27,11 +27,13 @@
 
 #include "compat.h"
 #include "domain.h"
+#include "fail.h"
 #include "trace.h"
 
 static int hf_domain_alloc_for(struct device *dev, void *data)
 {
-	*(struct iommu_domain **)data = hf_domain_alloc(dev);
+	*(struct iommu_domain **)data = hf_fail(HF_FAIL_DOMAIN_IOMMU) ?
+					ERR_PTR(-EIO) : hf_domain_alloc(dev);
 	return 1;	/* any device speaks for its group: look no further */
 }
 
@@ -53,7 +55,8 @@ struct hf_domain *hf_domain_create(struct hf_group *group, bool nested)
 	struct hf_domain *domain;
 	int ret;
 
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	domain = hf_fail(HF_FAIL_DOMAIN_ALLOC) ? NULL :
+		 kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&domain->groups);
@@ -69,12 +72,13 @@ struct hf_domain *hf_domain_create(struct hf_group *group, bool nested)
 
 	ret = nested ? hf_domain_nest(domain->iommu) : 0;
 	if (!ret)
-		ret = iommu_attach_group(domain->iommu, group->group);
+		ret = hf_fail_err(HF_FAIL_DOMAIN_ATTACH) ?:
+		      iommu_attach_group(domain->iommu, group->group);
 	if (ret)
 		goto free_iommu;
 
 	ops = domain->iommu->ops;
-	if (ops->enforce_cache_coherency)
+	if (ops->enforce_cache_coherency && !hf_fail(HF_FAIL_DOMAIN_COHERENT))
 		domain->coherent = ops->enforce_cache_coherency(domain->iommu);
 	list_add(&group->link, &domain->groups);
 	return domain;
@@ -132,11 +136,13 @@ struct hf_domain *hf_domain_join(struct list_head *domains,
 			continue;
 
 		iommu_detach_group(own->iommu, group->group);
-		if (!iommu_attach_group(domain->iommu, group->group)) {
+		if (!hf_fail(HF_FAIL_JOIN_ATTACH) &&
+		    !iommu_attach_group(domain->iommu, group->group)) {
 			list_move(&group->link, &domain->groups);
 			return domain;
 		}
-		*err = iommu_attach_group(own->iommu, group->group);
+		*err = hf_fail_err(HF_FAIL_JOIN_BACK) ?:
+		       iommu_attach_group(own->iommu, group->group);
 		if (*err) {
 			list_del(&group->link);
 			break;
@@ -185,8 +191,10 @@ int hf_domain_map(struct hf_domain *domain, dma_addr_t iova, unsigned long pfn,
 {
 	int ret;
 
-	ret = hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
+	ret = hf_fail_err(HF_FAIL_MAP) ?:
+	      hf_iommu_map(domain->iommu, iova, PFN_PHYS(pfn),
 			   pages << PAGE_SHIFT, prot | IOMMU_CACHE);
+	ret = ret ?: hf_fail_err(HF_FAIL_MAP_LEFT);
 	if (unlikely(ret) && !hf_domain_scrub(domain, iova, pages))
 		return -ENOTRECOVERABLE;
 	return ret;
@@ -199,7 +207,9 @@ static int hf_domain_map_sg(struct hf_domain *domain, dma_addr_t iova,
 {
 	ssize_t mapped;
 
-	mapped = hf_iommu_map_sg(domain->iommu, iova, sg, nents,
+	mapped = hf_fail_err(HF_FAIL_MAP_SG) ?:
+		 hf_iommu_map_sg(domain->iommu, iova, sg,
+				 nents - hf_fail(HF_FAIL_MAP_SG_SHORT),
 				 prot | IOMMU_CACHE);
 	if (likely(mapped == size))
 		return 0;
@@ -242,7 +252,8 @@ static __always_inline bool hf_unmap(struct hf_domain *domain, dma_addr_t iova,
 	do {
 		want = HF_GATHERS_TABLES ? size : hf_uniform(iova, size);
 		iommu_iotlb_gather_init(&gather);
-		unmapped = iommu_unmap_fast(domain->iommu, iova, want, &gather);
+		unmapped = hf_fail(HF_FAIL_UNMAP) ? 0 :
+			   iommu_unmap_fast(domain->iommu, iova, want, &gather);
 		iommu_iotlb_sync(domain->iommu, &gather);
 		if (unlikely(!unmapped || unmapped > size)) {
 			WARN_ONCE(1, "holdfast: the IOMMU driver unmapped %#zx bytes of %#zx at IOVA %pad\n",

@@ -33,6 +33,7 @@
 #include "container.h"
 #include "emulated.h"
 #include "external.h"
+#include "fail.h"
 #include "mapping.h"
 #include "trace.h"
 
@@ -266,7 +267,7 @@ static ssize_t hf_copy(struct hf_mapping *m, dma_addr_t iova, void *data,
 
 	if (!(m->prot & IOMMU_READ) || (write && !(m->prot & IOMMU_WRITE)))
 		return -EPERM;
-	if (!mmget_not_zero(mm))
+	if (hf_fail(HF_FAIL_RW_GONE) || !mmget_not_zero(mm))
 		return -EPERM;
 	/* A user's thread may only be one of the process that mapped it. */
 	if (!kthread && current->mm != mm) {
@@ -277,7 +278,8 @@ static ssize_t hf_copy(struct hf_mapping *m, dma_addr_t iova, void *data,
 	count = min(count, m->size - at);
 	if (kthread)
 		kthread_use_mm(mm);
-	left = write ? copy_to_user(user, data, count) :
+	left = hf_fail(HF_FAIL_RW_COPY) ? count :
+	       write ? copy_to_user(user, data, count) :
 		       copy_from_user(data, user, count);
 	if (kthread)
 		kthread_unuse_mm(mm);

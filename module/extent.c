@@ -34,6 +34,7 @@
 #include <linux/sched.h>
 
 #include "extent.h"
+#include "fail.h"
 
 /**
  * hf_log_grow() - make room for more extents
@@ -48,7 +49,8 @@ int hf_log_grow(struct hf_log_writer *w)
 
 	BUILD_BUG_ON(sizeof(struct hf_log_chunk) > PAGE_SIZE);
 
-	chunk = (struct hf_log_chunk *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	chunk = hf_fail(HF_FAIL_LOG_GROW) ? NULL :
+		(struct hf_log_chunk *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		return -ENOMEM;
 	chunk->next = NULL;

@@ -26,6 +26,7 @@
 #include "container.h"
 #include "dirty.h"
 #include "external.h"
+#include "fail.h"
 #include "pfnmap.h"
 #include "pin.h"
 
@@ -39,7 +40,8 @@ static struct hf_external *hf_external_get(struct hf_mapping *m)
 
 	if (e)
 		return e;
-	e = kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
+	e = hf_fail(HF_FAIL_EXTERNAL_ALLOC) ? NULL :
+	    kzalloc(sizeof(*e), GFP_KERNEL_ACCOUNT);
 	if (!e)
 		return NULL;
 	xa_init_flags(&e->pages, XA_FLAGS_ACCOUNT);
@@ -64,12 +66,14 @@ static int hf_external_add(struct hf_container *c, struct hf_mapping *m,
 	if (ret)
 		return ret;
 	pfn = page_to_pfn(*page);
-	ret = pfn > FIELD_MAX(HF_EXTERNAL_PFN) ? -EFAULT : 0;
+	ret = hf_fail(HF_FAIL_EXTERNAL_PFN) ||
+	      pfn > FIELD_MAX(HF_EXTERNAL_PFN) ? -EFAULT : 0;
 	if (!ret && !hf_mapping_backed(m))
 		ret = hf_charge_more(&m->charge, 1);
 	if (ret)
 		goto unpin;
-	ret = xa_err(xa_store(&e->pages, index,
+	ret = hf_fail_err(HF_FAIL_EXTERNAL_STORE) ?:
+	      xa_err(xa_store(&e->pages, index,
 			      xa_mk_value(pfn |
 					  FIELD_PREP(HF_EXTERNAL_TIMES, 1ULL)),
 			      GFP_KERNEL_ACCOUNT));
@@ -115,7 +119,8 @@ int hf_external_pin(struct hf_container *c, struct hf_mapping *m,
 	entry = xa_load(&e->pages, index);
 	if (entry) {
 		value = xa_to_value(entry);
-		if (FIELD_GET(HF_EXTERNAL_TIMES, value) ==
+		if (hf_fail(HF_FAIL_EXTERNAL_TIMES) ||
+		    FIELD_GET(HF_EXTERNAL_TIMES, value) ==
 		    FIELD_MAX(HF_EXTERNAL_TIMES))
 			return -EOVERFLOW;
 		value += FIELD_PREP(HF_EXTERNAL_TIMES, 1ULL);
@@ -124,7 +129,7 @@ int hf_external_pin(struct hf_container *c, struct hf_mapping *m,
 		*page = pfn_to_page(FIELD_GET(HF_EXTERNAL_PFN, value));
 		return 0;
 	}
-	if (!mmget_not_zero(mm))
+	if (hf_fail(HF_FAIL_EXTERNAL_GONE) || !mmget_not_zero(mm))
 		return -ENODEV;
 	ret = hf_external_add(c, m, index, page);
 	mmput(mm);
@@ -196,7 +201,8 @@ int hf_external_track(struct hf_mapping *m)
 		hf_external_reported(m);
 		return 0;
 	}
-	e->dirty = kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
+	e->dirty = hf_fail(HF_FAIL_EXTERNAL_BITMAP) ? NULL :
+		   kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
 			    GFP_KERNEL_ACCOUNT);
 	if (!e->dirty)
 		return -ENOMEM;

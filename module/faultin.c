@@ -63,6 +63,7 @@
 #include <linux/wait.h>
 
 #include "compat.h"
+#include "fail.h"
 #include "faultin.h"
 #include "params.h"
 
@@ -186,14 +187,15 @@ static void hf_fault_block(struct hf_faultin *fi, unsigned long block)
 	unsigned int flags;
 	long ret = 0;
 
-	if (mmap_read_lock_killable(fi->mm))
+	if (hf_fail(HF_FAIL_FAULTIN_LOCK) || mmap_read_lock_killable(fi->mm))
 		return;
 	flags = memalloc_pin_save();
 	while (addr < end && !READ_ONCE(fi->stop)) {
 		vma = vma_lookup(fi->mm, addr);
 		if (!vma || !hf_vma_suits(fi, vma, addr))
 			break;
-		ret = hf_fault_in_remote(fi->mm, addr,
+		ret = hf_fail(HF_FAIL_FAULTIN_FAULT) ? -ENOMEM :
+		      hf_fault_in_remote(fi->mm, addr,
 					 (min(end, vma->vm_end) - addr) >>
 					 PAGE_SHIFT, FOLL_WRITE);
 		if (ret <= 0)
@@ -221,7 +223,8 @@ static int hf_helper_main(void *data)
 	old_cred = override_creds(fi->cred);
 	old_memcg = set_active_memcg(fi->memcg);
 	/* Only now: starting a kernel thread may set its CPUs once more. */
-	if (set_cpus_allowed_ptr(current, fi->cpus))
+	if (hf_fail(HF_FAIL_FAULTIN_RUN) ||
+	    set_cpus_allowed_ptr(current, fi->cpus))
 		goto out;
 	while ((block = hf_claim_block(fi)) != HF_NO_BLOCK) {
 		WRITE_ONCE(*at, block);
@@ -250,17 +253,20 @@ static bool hf_helper_start(struct hf_faultin *fi, unsigned int nr)
 	struct hf_helper *helper;
 	struct task_struct *task;
 
-	if (atomic_inc_return(&hf_helpers) > num_online_cpus())
+	if (atomic_inc_return(&hf_helpers) > num_online_cpus() ||
+	    hf_fail(HF_FAIL_FAULTIN_ROOM))
 		goto no_room;
 	/* Not if the module is on its way out, after the last container. */
-	if (!try_module_get(THIS_MODULE))
+	if (hf_fail(HF_FAIL_FAULTIN_MODULE) || !try_module_get(THIS_MODULE))
 		goto no_room;
-	helper = kmalloc(sizeof(*helper), GFP_KERNEL_ACCOUNT);
+	helper = hf_fail(HF_FAIL_FAULTIN_HELPER) ? NULL :
+		 kmalloc(sizeof(*helper), GFP_KERNEL_ACCOUNT);
 	if (!helper)
 		goto no_helper;
 	helper->fi = fi;
 	helper->nr = nr;
-	task = kthread_create_on_node(hf_helper_main, helper, numa_node_id(),
+	task = hf_fail(HF_FAIL_FAULTIN_THREAD) ? ERR_PTR(-ENOMEM) :
+	       kthread_create_on_node(hf_helper_main, helper, numa_node_id(),
 				      "holdfast/%d", task_tgid_nr(current));
 	if (IS_ERR(task)) {
 		kfree(helper);
@@ -334,10 +340,12 @@ struct hf_faultin *hf_faultin_begin(unsigned long vaddr, unsigned long pages)
 	if (threads < 2 || pages < HF_FAULTIN_MIN || !hf_placement_carries())
 		return NULL;
 
-	fi = kzalloc(sizeof(*fi), GFP_KERNEL_ACCOUNT);
+	fi = hf_fail(HF_FAIL_FAULTIN_ALLOC) ? NULL :
+	     kzalloc(sizeof(*fi), GFP_KERNEL_ACCOUNT);
 	if (!fi)
 		return NULL;
-	if (!alloc_cpumask_var(&fi->cpus, GFP_KERNEL_ACCOUNT)) {
+	if (hf_fail(HF_FAIL_FAULTIN_CPUS) ||
+	    !alloc_cpumask_var(&fi->cpus, GFP_KERNEL_ACCOUNT)) {
 		kfree(fi);
 		return NULL;
 	}

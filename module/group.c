@@ -29,6 +29,7 @@
 #include "container.h"
 #include "dirty.h"
 #include "domain.h"
+#include "fail.h"
 #include "mapping.h"
 #include "params.h"
 #include "window.h"
@@ -85,7 +86,7 @@ static int hf_add_domain(struct hf_container *c, struct hf_domain *domain)
 
 	down_write(&c->domains_sem);
 	for (m = hf_container_first(c); m; m = hf_container_next(m)) {
-		ret = hf_mapping_replay(m, domain);
+		ret = hf_fail_err(HF_FAIL_GROUP_REPLAY) ?: hf_mapping_replay(m, domain);
 		if (ret)
 			goto undo;
 		cond_resched();
@@ -147,7 +148,8 @@ static int hf_attach_locked(struct hf_container *c,
 	if (c->closed || hf_find_group(c, iommu_group, &home))
 		return -EINVAL;
 
-	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	group = hf_fail(HF_FAIL_GROUP_ALLOC) ? NULL :
+		kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
 	if (!group)
 		return -ENOMEM;
 	group->group = iommu_group;
@@ -163,12 +165,13 @@ static int hf_attach_locked(struct hf_container *c,
 		goto destroy;
 	}
 	ret = -EINVAL;
-	if (!hf_fits(c, windows))
+	if (hf_fail(HF_FAIL_GROUP_FITS) || !hf_fits(c, windows))
 		goto free_windows;
 
 	ret = -EPERM;
-	if (!READ_ONCE(hf_allow_unsafe_interrupts) &&
-	    !hf_group_isolated_msi(iommu_group)) {
+	if (hf_fail(HF_FAIL_GROUP_MSI) ||
+	    (!READ_ONCE(hf_allow_unsafe_interrupts) &&
+	     !hf_group_isolated_msi(iommu_group))) {
 		pr_warn_ratelimited("holdfast: group %d: the platform cannot isolate its interrupts; load with allow_unsafe_interrupts=1 if you trust its user\n",
 				    iommu_group_id(iommu_group));
 		goto free_windows;
@@ -278,12 +281,13 @@ int hf_container_attach_emulated(struct hf_container *c,
 	struct hf_group *new;
 	int ret;
 
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = hf_fail(HF_FAIL_EMULATED_ALLOC) ? NULL :
+	      kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	new->group = group;
 
-	ret = mutex_lock_killable(&c->dirty_lock);
+	ret = hf_fail_err(HF_FAIL_EMULATED_LOCK) ?: mutex_lock_killable(&c->dirty_lock);
 	if (ret) {
 		kfree(new);
 		return ret;

@@ -24,6 +24,7 @@
 #include "container.h"
 #include "debugfs.h"
 #include "emulated.h"
+#include "fail.h"
 #include "mapping.h"
 #include "params.h"
 #include "uapi.h"
@@ -273,14 +274,18 @@ static int __init hf_module_init(void)
 {
 	int ret;
 
-	ret = hf_mapping_init();
+	ret = hf_fail_init();
 	if (ret)
 		return ret;
+	ret = hf_mapping_init();
+	if (ret)
+		goto fail;
 	ret = hf_audit_init();
 	if (ret)
 		goto mapping;
 	hf_debugfs_init();
-	ret = vfio_register_iommu_driver(&hf_ops);
+	ret = hf_fail_err(HF_FAIL_MODULE_REGISTER) ?:
+	      vfio_register_iommu_driver(&hf_ops);
 	if (ret)
 		goto debugfs;
 	return 0;
@@ -290,6 +295,8 @@ debugfs:
 	hf_audit_exit();
 mapping:
 	hf_mapping_exit();
+fail:
+	hf_fail_exit();
 	return ret;
 }
 
@@ -300,6 +307,7 @@ static void __exit hf_module_exit(void)
 	hf_debugfs_exit();
 	hf_audit_exit();
 	hf_mapping_exit();
+	hf_fail_exit();
 }
 
 module_init(hf_module_init);

@@ -41,6 +41,7 @@
 #include "container.h"
 #include "domain.h"
 #include "external.h"
+#include "fail.h"
 #include "mapping.h"
 #include "params.h"
 #include "pfnmap.h"
@@ -68,7 +69,8 @@ static struct kmem_cache *hf_mapping_cache;
  */
 struct hf_mapping *hf_mapping_alloc(void)
 {
-	return kmem_cache_alloc(hf_mapping_cache, GFP_KERNEL_ACCOUNT);
+	return hf_fail(HF_FAIL_MAPPING_ALLOC) ? NULL :
+	       kmem_cache_alloc(hf_mapping_cache, GFP_KERNEL_ACCOUNT);
 }
 
 /**
@@ -157,7 +159,8 @@ static int hf_build_make_room(struct hf_build *b)
 		b->sg = b->small;
 		b->room = HF_RUNS_SMALL;
 	} else if (small && b->sg == b->small) {
-		struct scatterlist *sg = (struct scatterlist *)
+		struct scatterlist *sg = hf_fail(HF_FAIL_MAPPING_SG) ? NULL :
+			(struct scatterlist *)
 			__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 		if (sg) {
@@ -250,7 +253,7 @@ static int hf_build_absorb(struct hf_build *b)
 
 	lockdep_assert_held_read(&b->c->domains_sem);
 	/* Without a domain the pages would be pinned for no device. */
-	if (list_empty(&b->c->domains))
+	if (hf_fail(HF_FAIL_MAPPING_ALONE) || list_empty(&b->c->domains))
 		return -ENOLINK;
 
 	/* hf_pin_fill() was asked for no more than up to the next block. */
@@ -317,7 +320,7 @@ static int hf_build_absorb_pfnmap(struct hf_build *b,
 	int ret;
 
 	lockdep_assert_held_read(&b->c->domains_sem);
-	if (list_empty(&b->c->domains))
+	if (hf_fail(HF_FAIL_MAPPING_ALONE) || list_empty(&b->c->domains))
 		return -ENOLINK;
 
 	if (first || block || ext->pfn != b->w.next_pfn) {
@@ -359,7 +362,8 @@ static noinline int hf_build_pfnmap(struct hf_build *b)
 			return ret;
 		hf_pin_skip(&b->pin, n);
 		pages += n;
-		if (fatal_signal_pending(current))
+		if (hf_fail(HF_FAIL_PFNMAP_KILLED) ||
+		    fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
@@ -377,7 +381,8 @@ static noinline int hf_build_pfnmap(struct hf_build *b)
 	}
 
 	down_read(&b->c->domains_sem);
-	ret = list_empty(&b->c->domains) ? -ENOLINK : hf_build_close_pfnmap(b);
+	ret = hf_fail(HF_FAIL_MAPPING_ALONE) || list_empty(&b->c->domains) ?
+	      -ENOLINK : hf_build_close_pfnmap(b);
 	up_read(&b->c->domains_sem);
 	if (ret)
 		return ret;
@@ -486,7 +491,8 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	int ret;
 
 	/* Beyond user space there is nothing to pin; do not charge for it. */
-	if (!access_ok((void __user *)m->vaddr, m->size))
+	if (hf_fail(HF_FAIL_MAPPING_ACCESS) ||
+	    !access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
 	ret = hf_charge_take(&m->charge, pages, c->by_user);
 	if (unlikely(ret == -ENOMEM)) {
@@ -511,7 +517,8 @@ static int hf_back(struct hf_container *c, struct hf_mapping *m,
 	long unpaid = 0;
 	int ret;
 
-	if (!access_ok((void __user *)m->vaddr, m->size))
+	if (hf_fail(HF_FAIL_BACK_ACCESS) ||
+	    !access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
 	/* What an IOMMU driver did not take back went with its domain. */
 	m->stuck = false;
@@ -550,7 +557,7 @@ int hf_mapping_back(struct hf_container *c, struct hf_mapping *m)
 	/* It was published after the last domain left, and was replayed. */
 	if (hf_mapping_backed(m))
 		return 0;
-	if (!mmget_not_zero(mm))
+	if (hf_fail(HF_FAIL_BACK_GONE) || !mmget_not_zero(mm))
 		return -ENODEV;
 	ret = hf_back(c, m, mm);
 	mmput(mm);
@@ -850,7 +857,8 @@ void hf_mapping_unreplay(const struct hf_mapping *m, struct hf_domain *domain)
  */
 int hf_mapping_init(void)
 {
-	hf_mapping_cache = KMEM_CACHE(hf_mapping, SLAB_ACCOUNT);
+	hf_mapping_cache = hf_fail(HF_FAIL_MODULE_CACHE) ? NULL :
+			   KMEM_CACHE(hf_mapping, SLAB_ACCOUNT);
 	return hf_mapping_cache ? 0 : -ENOMEM;
 }
 

@@ -28,6 +28,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "fail.h"
 #include "look.h"
 #include "pfnmap.h"
 
@@ -71,7 +72,8 @@ static int hf_pfnmap_fault(struct mm_struct *mm, unsigned long addr, bool write,
 
 	if (write)
 		flags |= FAULT_FLAG_WRITE;
-	return fixup_user_fault(mm, addr, flags, unlocked);
+	return hf_fail_err(HF_FAIL_PFNMAP_FAULT) ?:
+	       fixup_user_fault(mm, addr, flags, unlocked);
 }
 
 /**
@@ -101,7 +103,7 @@ long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 	bool unlocked;
 	long ret;
 
-	ret = mmap_read_lock_killable(mm);
+	ret = hf_fail_err(HF_FAIL_PFNMAP_LOCK) ?: mmap_read_lock_killable(mm);
 	if (ret)
 		return ret;
 	for (looks = 0; got < max && looks < HF_LOOKS_MAX; looks++) {
@@ -132,7 +134,8 @@ long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 
 		if (!got)
 			*pfn = at;
-		ret = hf_pfnmap_reserved(at, ret);
+		ret = hf_fail(HF_FAIL_PFNMAP_RAM) ? 0 :
+		      hf_pfnmap_reserved(at, ret);
 		if (!ret) {
 			ret = -EFAULT;
 			break;
@@ -166,7 +169,7 @@ long hf_pfnmap_count(struct mm_struct *mm, unsigned long vaddr,
 	unsigned long to;
 	long ret;
 
-	ret = mmap_read_lock_killable(mm);
+	ret = hf_fail_err(HF_FAIL_PFNMAP_COUNT) ?: mmap_read_lock_killable(mm);
 	if (ret)
 		return ret;
 	for (; at < end; at = to) {

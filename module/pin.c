@@ -47,6 +47,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat.h"
+#include "fail.h"
 #include "faultin.h"
 #include "leaf.h"
 #include "pin.h"
@@ -93,7 +94,8 @@ void hf_pin_begin(struct hf_pin *pin, struct mm_struct *mm,
  */
 static void hf_pin_grow(struct hf_pin *pin)
 {
-	struct page **pages = (struct page **)
+	struct page **pages = hf_fail(HF_FAIL_PIN_BUFFER) ? NULL :
+		(struct page **)
 		__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 	if (!pages)
@@ -129,22 +131,34 @@ static long hf_pin_slow(struct hf_pin *pin, unsigned int nr,
 	struct vm_area_struct *vma;
 	long ret;
 
-	ret = mmap_read_lock_killable(pin->mm);
+	ret = hf_fail_err(HF_FAIL_PIN_SLOW_KILLED) ?: mmap_read_lock_killable(pin->mm);
 	if (ret)
 		return ret;
 	if (!HF_GUP_UNSHARES && !(flags & FOLL_WRITE)) {
 		ret = -EFAULT;
 		vma = vma_lookup(pin->mm, addr);
-		if (!vma)
+		if (hf_fail(HF_FAIL_PIN_SLOW_VMA) || !vma)
 			goto unlock;
 		flags |= hf_unshare_flags(vma);
 		nr = min_t(unsigned long, nr,
 			   (vma->vm_end - addr) >> PAGE_SHIFT);
 	}
-	ret = hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags, pages);
+	ret = hf_fail_err(HF_FAIL_PIN_SLOW) ?:
+	      hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags, pages);
 unlock:
 	mmap_read_unlock(pin->mm);
 	return ret;
+}
+
+/* Pin up to @nr pages of the current process without its mmap lock. */
+static __always_inline long hf_pin_fast(struct hf_pin *pin, unsigned int nr,
+					struct page **pages)
+{
+	if (hf_fail(HF_FAIL_PIN_FAST))
+		return -ENOMEM;
+	if (hf_fail(HF_FAIL_PIN_FAST_FAULT))
+		return -EFAULT;
+	return pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags, pages);
 }
 
 /*
@@ -158,21 +172,23 @@ static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 	struct page **pages = pin->pages + pin->nr;
 	long ret = -EFAULT;
 
+	if (hf_fail(HF_FAIL_PIN_FAULT))
+		return -EFAULT;
+	if (hf_fail(HF_FAIL_PIN_SHORT))
+		nr = DIV_ROUND_UP(nr, 2);
 	/*
 	 * What one way refuses the other may do.  The mmap lock's way does not
 	 * look at the caller's protection keys, which mean nothing to a device;
 	 * GUP-fast's own slow path can wait for a userfaultfd handler.
 	 */
 	if (fast && !absent)
-		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
-					  pages);
+		ret = hf_pin_fast(pin, nr, pages);
 	if (ret == -EFAULT) {
 		pin->slow = true;
 		ret = hf_pin_slow(pin, nr, pages);
 	}
 	if (ret == -EFAULT && fast && absent)
-		ret = pin_user_pages_fast(pin->vaddr, nr, pin->gup_flags,
-					  pages);
+		ret = hf_pin_fast(pin, nr, pages);
 	if (ret <= 0)
 		return ret ? ret : -EFAULT;
 
@@ -229,9 +245,11 @@ static unsigned int hf_pin_huge_row(struct hf_pin *pin, unsigned int nr,
 
 	for (n = 0; n < nr; n += want) {
 		want = min(nr - n, 2U);
-		ret = pin_user_pages_fast(want == 2 ? border - PAGE_SIZE :
+		ret = hf_fail(HF_FAIL_ROW_FAULT) ? -EFAULT :
+		      pin_user_pages_fast(want == 2 ? border - PAGE_SIZE :
 					  n ? border - PMD_SIZE : pin->vaddr,
-					  want, pin->gup_flags, page + n);
+					  want - hf_fail(HF_FAIL_ROW_SHORT),
+					  pin->gup_flags, page + n);
 		if (unlikely(ret != want)) {
 			n += max(ret, 0);
 			break;
@@ -240,7 +258,8 @@ static unsigned int hf_pin_huge_row(struct hf_pin *pin, unsigned int nr,
 	}
 	if (!n)
 		return 0;
-	proven = hf_leaf_prove(pin->mm, pin->vaddr, max, page, n, pin->reach);
+	proven = hf_leaf_prove(pin->mm, pin->vaddr, max, page,
+			       n - hf_fail(HF_FAIL_ROW_PROOF), pin->reach);
 	if (unlikely(proven < n))
 		unpin_user_pages(page + proven, n - proven);
 	return proven;
@@ -270,7 +289,8 @@ static int hf_pin_leaves(struct hf_pin *pin, unsigned int nr,
 	ret = hf_pin_pages(pin, 1, absent);
 	if (ret)
 		return ret;
-	reach = hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
+	reach = hf_fail(HF_FAIL_LEAF_PROOF) ? 1 :
+		hf_leaf_reach(pin->mm, vaddr, pin->pages[0], max);
 	if (reach < HF_REACH_MIN)
 		return 0;
 	pin->vaddr = vaddr;
@@ -304,7 +324,7 @@ int hf_pin_fill(struct hf_pin *pin, unsigned long max)
 	pin->pos = 0;
 	pin->leaves = false;
 	pin->slow = false;
-	if (fatal_signal_pending(current))
+	if (hf_fail(HF_FAIL_PIN_KILLED) || fatal_signal_pending(current))
 		return -EINTR;
 
 	max = min(max, pin->left);

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "container.h"
 #include "dirty.h"
+#include "fail.h"
 #include "incoherent.h"
 #include "refresh.h"
 #include "uapi.h"
@@ -107,6 +108,17 @@ static int hf_cap_iova_ranges(struct hf_container *c,
 	return 0;
 }
 
+/* A failure as vfio_info_cap_add() has it, which frees what there is. */
+static int hf_cap_fails(struct vfio_info_cap *caps)
+{
+	if (!hf_fail(HF_FAIL_INFO_CAP))
+		return 0;
+	kfree(caps->buf);
+	caps->buf = NULL;
+	caps->size = 0;
+	return -ENOMEM;
+}
+
 static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_info, iova_pgsizes);
@@ -115,7 +127,7 @@ static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
 	size_t copy;
 	int ret;
 
-	if (copy_from_user(&info, arg, minsz))
+	if (hf_fail(HF_FAIL_INFO_IN) || copy_from_user(&info, arg, minsz))
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
@@ -124,11 +136,11 @@ static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
 	mutex_lock(&c->lock);
 	info.flags = VFIO_IOMMU_INFO_PGSIZES;
 	info.iova_pgsizes = c->pgsizes;
-	ret = hf_cap_migration(c, &caps);
+	ret = hf_cap_fails(&caps) ?: hf_cap_migration(c, &caps);
 	if (!ret)
-		ret = hf_cap_dma_avail(c, &caps);
+		ret = hf_cap_fails(&caps) ?: hf_cap_dma_avail(c, &caps);
 	if (!ret)
-		ret = hf_cap_iova_ranges(c, &caps);
+		ret = hf_cap_fails(&caps) ?: hf_cap_iova_ranges(c, &caps);
 	mutex_unlock(&c->lock);
 	if (ret)	/* vfio_info_cap_add() freed what there was */
 		return ret;
@@ -138,14 +150,16 @@ static long hf_uapi_get_info(struct hf_container *c, void __user *arg)
 		info.argsz = sizeof(info) + caps.size;
 	} else {
 		vfio_info_cap_shift(&caps, sizeof(info));
-		if (copy_to_user(arg + sizeof(info), caps.buf, caps.size))
+		if (hf_fail(HF_FAIL_INFO_CAPS_OUT) ||
+		    copy_to_user(arg + sizeof(info), caps.buf, caps.size))
 			ret = -EFAULT;
 		info.cap_offset = sizeof(info);
 	}
 	kfree(caps.buf);
 	if (ret)
 		return ret;
-	return copy_to_user(arg, &info, copy) ? -EFAULT : 0;
+	return hf_fail(HF_FAIL_INFO_OUT) ||
+	       copy_to_user(arg, &info, copy) ? -EFAULT : 0;
 }
 
 static long hf_uapi_map(struct hf_container *c, void __user *arg)
@@ -157,7 +171,7 @@ static long hf_uapi_map(struct hf_container *c, void __user *arg)
 	size_t size;
 	int prot = 0;
 
-	if (copy_from_user(&map, arg, minsz))
+	if (hf_fail(HF_FAIL_MAP_IN) || copy_from_user(&map, arg, minsz))
 		return -EFAULT;
 	if (map.argsz < minsz ||
 	    map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE |
@@ -224,7 +238,8 @@ static noinline int hf_uapi_unmap_flags(struct hf_container *c,
 				    VFIO_DMA_UNMAP_FLAG_VADDR) ||
 		    unmap->argsz < minsz + sizeof(*bitmap))
 			return -EINVAL;
-		if (copy_from_user(bitmap, arg + minsz, sizeof(*bitmap)))
+		if (hf_fail(HF_FAIL_UNMAP_BITMAP_IN) ||
+		    copy_from_user(bitmap, arg + minsz, sizeof(*bitmap)))
 			return -EFAULT;
 		return hf_uapi_check_bitmap(bitmap, unmap->size);
 	}
@@ -248,7 +263,7 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 	u64 unmapped = 0;
 	int ret;
 
-	if (copy_from_user(&unmap, arg, minsz))
+	if (hf_fail(HF_FAIL_UNMAP_IN) || copy_from_user(&unmap, arg, minsz))
 		return -EFAULT;
 	if (unmap.argsz < minsz ||
 	    unmap.flags & ~(VFIO_DMA_UNMAP_FLAG_ALL |
@@ -287,7 +302,7 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 		ret = hf_container_unmap(c, first, last, all, dirty, &unmapped);
 	if (ret)
 		return ret;
-	return put_user(unmapped, &user->size);
+	return hf_fail_err(HF_FAIL_UNMAP_OUT) ?: put_user(unmapped, &user->size);
 }
 
 static long hf_uapi_dirty_get(struct hf_container *c, void __user *arg,
@@ -300,7 +315,8 @@ static long hf_uapi_dirty_get(struct hf_container *c, void __user *arg,
 
 	if (argsz - minsz < sizeof(range))
 		return -EINVAL;
-	if (copy_from_user(&range, arg + minsz, sizeof(range)))
+	if (hf_fail(HF_FAIL_DIRTY_RANGE_IN) ||
+	    copy_from_user(&range, arg + minsz, sizeof(range)))
 		return -EFAULT;
 	if (!range.size)
 		return -EINVAL;
@@ -320,7 +336,7 @@ static long hf_uapi_dirty(struct hf_container *c, void __user *arg)
 
 	if (!c->v2)
 		return -EACCES;
-	if (copy_from_user(&dirty, arg, minsz))
+	if (hf_fail(HF_FAIL_DIRTY_IN) || copy_from_user(&dirty, arg, minsz))
 		return -EFAULT;
 	if (dirty.argsz < minsz)
 		return -EINVAL;

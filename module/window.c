@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 
 #include "domain.h"
+#include "fail.h"
 #include "window.h"
 
 static void hf_resv_free(struct list_head *regions)
@@ -32,7 +33,8 @@ static int hf_resv_add(struct hf_domain *domain, struct list_head *regions)
 	int ret;
 
 	list_for_each_entry(group, &domain->groups, link) {
-		ret = iommu_get_group_resv_regions(group->group, regions);
+		ret = hf_fail_err(HF_FAIL_WINDOWS_RESV) ?:
+		      iommu_get_group_resv_regions(group->group, regions);
 		if (ret)
 			return ret;
 	}
@@ -112,12 +114,13 @@ struct hf_windows *hf_windows_compute(struct list_head *domains,
 			goto err;
 	}
 	ret = -EINVAL;
-	if (all.first > all.last)
+	if (hf_fail(HF_FAIL_WINDOWS_EMPTY) || all.first > all.last)
 		goto err;
 
 	list_for_each_entry(region, &regions, list)
 		nr++;
-	windows = kmalloc(struct_size(windows, window, nr), GFP_KERNEL_ACCOUNT);
+	windows = hf_fail(HF_FAIL_WINDOWS_ALLOC) ? NULL :
+		  kmalloc(struct_size(windows, window, nr), GFP_KERNEL_ACCOUNT);
 	if (!windows) {
 		ret = -ENOMEM;
 		goto err;
@@ -131,7 +134,7 @@ struct hf_windows *hf_windows_compute(struct list_head *domains,
 					   region->start + region->length - 1);
 	hf_resv_free(&regions);
 
-	if (!windows->nr) {
+	if (hf_fail(HF_FAIL_WINDOWS_EMPTY) || !windows->nr) {
 		kfree(windows);
 		return ERR_PTR(-EINVAL);
 	}

@@ -128,6 +128,16 @@ bool t_alloc(struct hf_mem *m, const char *kind, size_t len, size_t offset, unsi
 	return true;
 }
 
+/* What the running case, and the backend's whole run, are compared with. */
+static struct hf_proc_snapshot of_run, of_case;
+
+void t_pinned_for_ever(long pins)
+{
+	of_run.pins_held += pins;
+	of_case.pins_held += pins;
+	hf_ktap_diag("pinned for ever: %ld", pins);
+}
+
 bool t_leftover(const struct hf_proc_snapshot *before, const char *what)
 {
 	struct hf_proc_snapshot now = { 0 };
@@ -219,8 +229,6 @@ static const char *how(const struct t *t)
 
 static void run_case(struct t *t, const struct t_case *tc)
 {
-	struct hf_proc_snapshot before;
-
 	hf_ktap_begin("%s%s: %s", t->backend, how(t), tc->name);
 	t_log("holdfast-test: %s: %s%s: %s", program_invocation_short_name, t->backend, how(t),
 	      tc->name);
@@ -231,9 +239,9 @@ static void run_case(struct t *t, const struct t_case *tc)
 			close_rig(t);
 		if (tc->flags & (T_RIG | T_DMA) && !rig_open(t))
 			open_rig(t, tc->flags);
-		hf_must(hf_proc_snapshot(&before));
+		hf_must(hf_proc_snapshot(&of_case));
 		tc->run(t);
-		t_leftover(&before, "after the case");
+		t_leftover(&of_case, "after the case");
 		t_users_even("after the case");
 	} else {
 		hf_expect(false, "case abandoned");
@@ -273,7 +281,6 @@ static void run_backend(const struct pass *pass, const struct t_case *cases, siz
 	struct t t = { .on = on, .backend = names[on], .by_user = pass->by_user };
 	const char *only = getenv("HOLDFAST_STOCK_ONLY");
 	const bool may_skip = on == T_ON_HOLDFAST && only && !strcmp(only, "1");
-	struct hf_proc_snapshot before;
 	bool there = hf_backend_select(t.backend) == 0;
 
 	t.rig = (struct hf_rig){ .container.fd = -1, .group.fd = -1, .device.fd = -1 };
@@ -281,7 +288,7 @@ static void run_backend(const struct pass *pass, const struct t_case *cases, siz
 	charged_users |= pass->by_user;
 	if (there && pass->by_user)
 		hf_must(t_module_param_set(T_MODULE_HOLDFAST, "accounting", "user"));
-	hf_must(hf_proc_snapshot(&before));
+	hf_must(hf_proc_snapshot(&of_run));
 	for (size_t i = 0; i < count; i++) {
 		if (!wanted(&cases[i], on, pass->by_user))
 			continue;
@@ -301,7 +308,7 @@ static void run_backend(const struct pass *pass, const struct t_case *cases, siz
 		return;
 	hf_ktap_begin("%s%s: nothing is left when the container is closed", t.backend, how(&t));
 	close_rig(&t);
-	t_leftover(&before, "after closing the container");
+	t_leftover(&of_run, "after closing the container");
 	t_users_even("after closing the container");
 	hf_ktap_end();
 }

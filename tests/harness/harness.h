@@ -106,6 +106,14 @@ int t_run(const struct t_case *cases, size_t count);
 bool t_leftover(const struct hf_proc_snapshot *before, const char *what);
 
 /**
+ * t_pinned_for_ever() - pins stay, and that is right
+ * @pins: how many
+ *
+ * For what an IOMMU driver failed to unmap. Neither the harness nor run-tests miss them then.
+ */
+void t_pinned_for_ever(long pins);
+
+/**
  * t_alloc() - allocate memory of a kind or skip the case
  * @m: to fill in
  * @kind: its name
