@@ -41,6 +41,8 @@ help:
 	@echo '  make unit              only the unit tests'
 	@echo '  make conformance       many random operations on stock and holdfast side by side, compared'
 	@echo '                         (PROFILE= OPS= SEED= REPLAY= RECORD=;  docs/conformance.md)'
+	@echo '  make verdicts          what stock and holdfast do where pins are known to go wrong'
+	@echo '                         (PROFILE= RECORD=;  docs/pins.md)'
 	@echo
 	@echo '  make module            build the module for this machine (KDIR=<kernel headers>)'
 	@echo '  make install           install it here, loaded behind vfio (as root)'
@@ -88,6 +90,11 @@ test-debug:
 .PHONY: conformance
 conformance:
 	@scripts/conformance
+
+# PROFILE and RECORD: see scripts/verdicts --help.
+.PHONY: verdicts
+verdicts:
+	@scripts/verdicts
 
 .PHONY: bench
 bench:

@@ -28,8 +28,9 @@
  *    or a page the next CPU write replaces, and the device would read stale
  *    data from then on.  There a private mapping that may be written is pinned
  *    for writing (FOLL_FORCE), which gives it the page it will keep, exactly
- *    as the later kernels' FAULT_FLAG_UNSHARE does.  The flag depends on the
- *    VMA, so this path goes VMA by VMA under the mmap lock.
+ *    as the later kernels' FAULT_FLAG_UNSHARE does.  hugetlb that may not be
+ *    written now is asked for that very fault, page by page.  All this depends
+ *    on the VMA, so this path goes VMA by VMA under the mmap lock.
  *
  * PFN-mapped memory cannot be pinned: the walk stops there with -EFAULT, and
  * mapping.c asks pfnmap.c and lets the walk go on behind it.
@@ -53,6 +54,9 @@
 #include "pin.h"
 
 #define HF_PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
+
+/* How often a fault may drop the mmap lock before it has unshared a page. */
+#define HF_UNSHARE_TRIES	8
 
 /* Pages one pin must reach to be worth a GUP call of its own. */
 #define HF_REACH_MIN	8
@@ -106,20 +110,58 @@ static void hf_pin_grow(struct hf_pin *pin)
 }
 
 /*
- * Flags that make a read-only pin of @vma hold the page the CPU will see after
- * its next write.  Write permission is not needed for that, read permission is
- * (a PROT_NONE range stays refused).  hugetlb knows no FOLL_FORCE; a read-only
- * hugetlb VMA cannot be written before an mprotect().
+ * hugetlb knows no FOLL_FORCE: memory that may not be written now, but after an
+ * mprotect(), cannot be pinned for writing.  It unshares when a fault asks for
+ * that, of a page that is there, so fault twice.  Return: 1, and the page at
+ * @addr stays the mm's own while the mmap lock is held; 0 if that lock was
+ * dropped, so that the VMA may be gone; or -errno.
  */
-static unsigned int hf_unshare_flags(const struct vm_area_struct *vma)
+static int hf_unshare_huge(struct mm_struct *mm, unsigned long addr)
 {
+	bool unlocked = false;
+	int ret;
+
+	ret = fixup_user_fault(mm, addr, FAULT_FLAG_REMOTE, &unlocked);
+	if (!ret && !unlocked)
+		ret = fixup_user_fault(mm, addr, FAULT_FLAG_REMOTE |
+				       FAULT_FLAG_UNSHARE, &unlocked);
+	return ret ? ret : !unlocked;
+}
+
+/*
+ * Make a read-only pin hold the page the CPU will see after its next write.
+ * Write permission is not needed for that, read permission is (a PROT_NONE
+ * range stays refused).
+ *
+ * Context: the mmap lock is held, and held again afterwards.
+ * Return: how many of the @nr pages from @addr on to pin at once, with @flags
+ * added to; 0 to ask again; or -errno.
+ */
+static long hf_unshare(struct mm_struct *mm, unsigned long addr,
+		       unsigned int nr, unsigned int *flags)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	unsigned long end;
+	int ret;
+
+	if (!vma)
+		return -EFAULT;
+	end = vma->vm_end;
 	/* Private and may be written: the helper has another name since 7.3. */
-	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != VM_MAYWRITE ||
-	    !(vma->vm_flags & VM_READ))
-		return 0;
-	if (is_vm_hugetlb_page((struct vm_area_struct *)vma))
-		return vma->vm_flags & VM_WRITE ? FOLL_WRITE : 0;
-	return FOLL_WRITE | FOLL_FORCE;
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE &&
+	    vma->vm_flags & VM_READ) {
+		if (!is_vm_hugetlb_page(vma)) {
+			*flags |= FOLL_WRITE | FOLL_FORCE;
+		} else if (vma->vm_flags & VM_WRITE) {
+			*flags |= FOLL_WRITE;
+		} else {
+			end = ALIGN(addr + 1, huge_page_size(hstate_vma(vma)));
+			ret = hf_unshare_huge(mm, addr);
+			if (ret <= 0)
+				return ret;
+		}
+	}
+	return min_t(unsigned long, nr, (end - addr) >> PAGE_SHIFT);
 }
 
 /* Pin up to @nr pages through the mmap lock. */
@@ -128,20 +170,20 @@ static long hf_pin_slow(struct hf_pin *pin, unsigned int nr,
 {
 	unsigned long addr = untagged_addr(pin->vaddr);
 	unsigned int flags = pin->gup_flags;
-	struct vm_area_struct *vma;
+	unsigned int tries = 0;
 	long ret;
 
 	ret = hf_fail_err(HF_FAIL_PIN_SLOW_KILLED) ?: mmap_read_lock_killable(pin->mm);
 	if (ret)
 		return ret;
 	if (!HF_GUP_UNSHARES && !(flags & FOLL_WRITE)) {
-		ret = -EFAULT;
-		vma = vma_lookup(pin->mm, addr);
-		if (hf_fail(HF_FAIL_PIN_SLOW_VMA) || !vma)
+		do {
+			ret = hf_fail(HF_FAIL_PIN_SLOW_VMA) ? -EFAULT :
+			      hf_unshare(pin->mm, addr, nr, &flags);
+		} while (!ret && tries++ < HF_UNSHARE_TRIES);
+		if (ret <= 0)
 			goto unlock;
-		flags |= hf_unshare_flags(vma);
-		nr = min_t(unsigned long, nr,
-			   (vma->vm_end - addr) >> PAGE_SHIFT);
+		nr = ret;
 	}
 	ret = hf_fail_err(HF_FAIL_PIN_SLOW) ?:
 	      hf_pin_user_pages_remote(pin->mm, pin->vaddr, nr, flags, pages);

@@ -15,7 +15,6 @@
 #include <holdfast/pattern.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
-#include <linux/pci_regs.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bar.h"
 #include "child.h"
 #include "differ.h"
 #include "harness.h"
@@ -34,113 +34,6 @@
 
 #define IOVA 0x200000000ULL
 #define TRACEFS "/sys/kernel/tracing/"
-
-#define IVSHMEM_VENDOR 0x1af4
-#define IVSHMEM_DEVICE 0x1110
-#define MEMORY_BAR VFIO_PCI_BAR2_REGION_INDEX
-
-/*
- * The device with the BAR
- */
-struct peer {
-	struct hf_group group;
-	struct hf_device device;
-	struct hf_region region;
-};
-
-/*
- * All BARs are mapped in here, so that a case that was abandoned leaves none behind: they would
- * keep the device in use.
- */
-#define ARENA_SIZE (256UL << 20)
-
-static struct {
-	char *start;
-	size_t used;
-} arena;
-
-static void arena_clear(void)
-{
-	void *p = mmap(arena.start, ARENA_SIZE, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (arena.start ? MAP_FIXED : 0), -1,
-		       0);
-
-	hf_require(p != MAP_FAILED, "address space");
-	arena.start = p;
-	arena.used = 0;
-}
-
-/* A place where a huge page could begin. */
-static char *arena_take(size_t len)
-{
-	const uintptr_t at = (uintptr_t)arena.start + arena.used;
-	const size_t skip = -at & (T_2M - 1);
-
-	hf_require(arena.used + skip + len <= ARENA_SIZE, "room in the arena");
-	arena.used += skip + len;
-	return (char *)at + skip;
-}
-
-/* Put the device into the container; false (and the case is skipped) if there is none. */
-static bool peer_open(struct peer *p, const struct hf_container *c)
-{
-	uint16_t vendor, device;
-	char bdf[HF_BDF_LEN];
-
-	arena_clear();
-	*p = (struct peer){ .group.fd = -1, .device.fd = -1 };
-	for (unsigned int n = 0; !hf_pci_vfio_device(n, bdf); n++) {
-		hf_must(hf_pci_id(bdf, &vendor, &device));
-		if (vendor != IVSHMEM_VENDOR || device != IVSHMEM_DEVICE)
-			continue;
-		hf_must(hf_group_open(&p->group, bdf));
-		hf_must(hf_group_attach(&p->group, c));
-		hf_must(hf_device_open(&p->device, &p->group, bdf));
-		hf_must(hf_device_region(&p->device, MEMORY_BAR, &p->region));
-		hf_require(p->region.size >= 8 * T_2M, "a BAR of 16M");
-		return true;
-	}
-	hf_ktap_skip("no device with memory in a BAR");
-	return false;
-}
-
-static void peer_close(struct peer *p)
-{
-	arena_clear();
-	hf_device_close(&p->device);
-	hf_group_close(&p->group);
-}
-
-/* Map a part of the BAR, at @at or anywhere. */
-static char *bar_mmap(const struct peer *p, void *at, uint64_t offset, size_t len, int prot)
-{
-	void *bar = mmap(at ? at : arena_take(len), len, prot, MAP_SHARED | MAP_FIXED, p->device.fd,
-			 (off_t)(p->region.offset + offset));
-
-	hf_require(bar != MAP_FAILED, "mmap of the BAR: %s", strerror(errno));
-	return bar;
-}
-
-static char *bar_whole(const struct peer *p)
-{
-	return bar_mmap(p, NULL, 0, p->region.size, PROT_READ | PROT_WRITE);
-}
-
-/* Have the CPU fault all of it in. */
-static void touch(const volatile char *p, size_t len)
-{
-	for (size_t at = 0; at < len; at += T_PAGE)
-		(void)p[at];
-}
-
-static void *anon_at(void *at, size_t len)
-{
-	void *p = mmap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		       0);
-
-	hf_require(p != MAP_FAILED, "anonymous memory");
-	return p;
-}
 
 /*
  * What the extent log says of a map
@@ -207,21 +100,21 @@ static void whole(struct t *t)
 {
 	const bool touched = *(const bool *)t->arg;
 	static const uint32_t flags[] = { HF_RW, HF_READ, HF_WRITE };
-	struct peer p;
+	struct t_peer p;
 	char *bar;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
 	for (size_t i = 0; i < T_ARRAY_SIZE(flags); i++) {
-		bar = bar_whole(&p);
+		bar = t_bar_whole(&p);
 		if (touched)
-			touch(bar, p.region.size);
+			hf_mem_touch_read(bar, p.region.size);
 		map_bar(t, IOVA, bar, p.region.size, flags[i]);
 		t_dma_check(&t->port, IOVA, bar, p.region.size, flags[i], "whole BAR");
 		hf_unmap(t->c, IOVA, p.region.size);
 		munmap(bar, p.region.size);
 	}
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* In 4K pages. */
@@ -246,18 +139,18 @@ static const struct part {
 static void page_by_page(struct t *t)
 {
 	const char *module = t->on == T_ON_STOCK ? T_MODULE_STOCK : T_MODULE_HOLDFAST;
-	struct peer p;
+	struct t_peer p;
 	char *bar;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	hf_must(t_module_param_set(module, "disable_hugepages", "Y"));
 	map_bar(t, IOVA, bar, p.region.size, HF_RW);
 	hf_must(t_module_param_set(module, "disable_hugepages", "N"));
 	t_dma_check(&t->port, IOVA, bar, p.region.size, HF_RW, "page by page");
 	hf_unmap(t->c, IOVA, p.region.size);
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* Parts of a mapping of the whole BAR, and mappings of a part. */
@@ -265,24 +158,24 @@ static void in_parts(struct t *t)
 {
 	const bool own = *(const bool *)t->arg;
 	char *bar = NULL, *at;
-	struct peer p;
+	struct t_peer p;
 	char what[96];
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
 	for (size_t i = 0; i < T_ARRAY_SIZE(parts); i++) {
 		const size_t offset = parts[i].offset * T_PAGE, len = parts[i].pages * T_PAGE;
 
 		if (own) {
-			bar = bar_mmap(&p, NULL, offset, len, PROT_READ | PROT_WRITE);
+			bar = t_bar_mmap(&p, NULL, offset, len, PROT_READ | PROT_WRITE);
 			at = bar;
 		} else {
-			bar = bar_whole(&p);
+			bar = t_bar_whole(&p);
 			at = bar + offset;
 		}
 		/* Now this, now that: some entries there, some not. */
 		if (i & 1)
-			touch(at, len / 2);
+			hf_mem_touch_read(at, len / 2);
 		snprintf(what, sizeof(what), "%zu pages from page %zu at 0x%llx", parts[i].pages,
 			 parts[i].offset, (unsigned long long)parts[i].iova);
 		map_bar(t, parts[i].iova, at, len, HF_RW);
@@ -290,7 +183,7 @@ static void in_parts(struct t *t)
 		hf_unmap(t->c, parts[i].iova, len);
 		munmap(bar, own ? len : p.region.size);
 	}
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* Neighbours in memory that are none in the BAR: back to front, then all the same page. */
@@ -299,14 +192,14 @@ static void shuffled(struct t *t)
 	const unsigned int n = 20;
 	const size_t each = 3 * T_PAGE;
 	struct logged l;
-	struct peer p;
+	struct t_peer p;
 	char *room;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
-	room = arena_take(n * each);
+	room = t_arena_take(n * each);
 	for (unsigned int i = 0; i < n; i++)
-		bar_mmap(&p, room + i * each, (n - i) * each, each, PROT_READ | PROT_WRITE);
+		t_bar_mmap(&p, room + i * each, (n - i) * each, each, PROT_READ | PROT_WRITE);
 	hf_must(map_logged(t, IOVA, room, n * each, HF_RW, &l));
 	if (t->on == T_ON_HOLDFAST)
 		hf_expect_eq(l.runs, n, "runs in the log");
@@ -314,26 +207,26 @@ static void shuffled(struct t *t)
 	hf_unmap(t->c, IOVA, n * each);
 
 	for (unsigned int i = 0; i < n; i++)
-		bar_mmap(&p, room + i * T_PAGE, 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE);
+		t_bar_mmap(&p, room + i * T_PAGE, 5 * T_PAGE, T_PAGE, PROT_READ | PROT_WRITE);
 	hf_must(map_logged(t, IOVA, room, n * T_PAGE, HF_RW, &l));
 	if (t->on == T_ON_HOLDFAST)
 		hf_expect_eq(l.runs, n, "runs in the log");
 	for (unsigned int i = 0; i < n; i++)
 		t_dma_check(&t->port, IOVA + i * T_PAGE, room, T_PAGE, HF_RW, "one page");
 	hf_unmap(t->c, IOVA, n * T_PAGE);
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* What lies before and behind the part is out of the device's reach. */
 static void no_more(struct t *t)
 {
 	const size_t len = 5 * T_PAGE;
-	struct peer p;
+	struct t_peer p;
 	char *bar;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	map_bar(t, IOVA, bar + 3 * T_PAGE, len, HF_READ);
 	t_faults_begin("around a part of a BAR, and read-only");
 	t_dma_write_blocked(&t->port, IOVA - T_PAGE, bar + 2 * T_PAGE, T_PAGE, "before");
@@ -345,7 +238,7 @@ static void no_more(struct t *t)
 	t_dma_read_blocked(&t->port, IOVA, bar + 3 * T_PAGE, len, "unmapped");
 	t_faults_end();
 	munmap(bar, p.region.size);
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /*
@@ -354,17 +247,17 @@ static void no_more(struct t *t)
 static void read_only(struct t *t)
 {
 	const uint64_t seed = t_seed();
-	struct peer p;
+	struct t_peer p;
 	char *bar, *ro;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	hf_pattern_fill(bar, p.region.size, 0, seed);
-	ro = bar_mmap(&p, NULL, 0, p.region.size, PROT_READ);
+	ro = t_bar_mmap(&p, NULL, 0, p.region.size, PROT_READ);
 	hf_expect_eq(hf_try_map(t->c, IOVA, ro, p.region.size, HF_RW), -EFAULT,
 		     "read-write, untouched");
-	touch(ro, p.region.size);
+	hf_mem_touch_read(ro, p.region.size);
 	hf_expect_eq(hf_try_map(t->c, IOVA, ro, p.region.size, HF_RW), -EFAULT,
 		     "read-write, touched");
 	hf_expect_eq(hf_try_map(t->c, IOVA, ro, p.region.size, HF_WRITE), -EFAULT, "write");
@@ -386,12 +279,12 @@ static void read_only(struct t *t)
 	t_same(t, 0, hf_try_map(t->c, IOVA, ro, p.region.size, HF_READ), 0, "PROT_NONE, touched");
 	hf_try_unmap(t->c, IOVA, p.region.size, 0, NULL);
 	munmap(ro, p.region.size);
-	ro = bar_mmap(&p, NULL, 0, p.region.size, PROT_NONE);
+	ro = t_bar_mmap(&p, NULL, 0, p.region.size, PROT_NONE);
 	t_same(t, 1, hf_try_map(t->c, IOVA, ro, p.region.size, HF_READ), 0, "PROT_NONE, untouched");
 	hf_try_unmap(t->c, IOVA, p.region.size, 0, NULL);
 	munmap(ro, p.region.size);
 	munmap(bar, p.region.size);
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* Registers are mapped as well as memory: not used, as reading some has effects. */
@@ -475,16 +368,16 @@ static void ram(struct t *t)
  */
 
 /* @n stretches of @pages, in turn anonymous and a part of the BAR; returns where. */
-static char *stripes(const struct peer *p, unsigned int n, size_t pages, bool bar_first)
+static char *stripes(const struct t_peer *p, unsigned int n, size_t pages, bool bar_first)
 {
 	const size_t each = pages * T_PAGE;
-	char *room = arena_take(n * each);
+	char *room = t_arena_take(n * each);
 
 	for (unsigned int i = 0; i < n; i++) {
 		if ((i & 1) ^ bar_first)
-			bar_mmap(p, room + i * each, i * each, each, PROT_READ | PROT_WRITE);
+			t_bar_mmap(p, room + i * each, i * each, each, PROT_READ | PROT_WRITE);
 		else
-			anon_at(room + i * each, each);
+			t_anon_at(room + i * each, each);
 	}
 	return room;
 }
@@ -509,10 +402,10 @@ static size_t mix_anon(const struct mix *m)
 static void mixed(struct t *t)
 {
 	struct hf_proc_snapshot before;
-	struct peer p;
+	struct t_peer p;
 	char what[96];
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
 	for (size_t i = 0; i < T_ARRAY_SIZE(mixes); i++) {
 		const struct mix *m = &mixes[i];
@@ -534,7 +427,7 @@ static void mixed(struct t *t)
 		t_leftover(&before, what);
 		munmap(addr, len);
 	}
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /*
@@ -542,7 +435,7 @@ static void mixed(struct t *t)
  */
 struct limited {
 	struct t *t;
-	struct peer p;
+	struct t_peer p;
 	char *bar;
 	const struct mix *mix;
 	char *addr;
@@ -570,12 +463,12 @@ static void limit_of_0(struct t *t)
 {
 	struct limited l = { .t = t };
 
-	if (!peer_open(&l.p, t->c))
+	if (!t_peer_open(&l.p, t->c))
 		return;
-	l.bar = bar_whole(&l.p);
+	l.bar = t_bar_whole(&l.p);
 	t_child(no_memlock, &l, "limit of 0");
 	munmap(l.bar, l.p.region.size);
-	peer_close(&l.p);
+	t_peer_close(&l.p);
 }
 
 static void at_the_limit(void *arg)
@@ -602,7 +495,7 @@ static void mixed_limit(struct t *t)
 {
 	struct limited l = { .t = t };
 
-	if (!peer_open(&l.p, t->c))
+	if (!t_peer_open(&l.p, t->c))
 		return;
 	for (size_t i = 0; i < T_ARRAY_SIZE(mixes); i++) {
 		l.mix = &mixes[i];
@@ -613,7 +506,7 @@ static void mixed_limit(struct t *t)
 		t_child(at_the_limit, &l, "a page too little");
 		munmap(l.addr, l.mix->stretches * l.mix->pages * T_PAGE);
 	}
-	peer_close(&l.p);
+	t_peer_close(&l.p);
 }
 
 /*
@@ -643,9 +536,9 @@ static void forked(struct t *t)
 {
 	struct limited l = { .t = t };
 
-	if (!peer_open(&l.p, t->c))
+	if (!t_peer_open(&l.p, t->c))
 		return;
-	l.bar = bar_whole(&l.p);
+	l.bar = t_bar_whole(&l.p);
 	map_bar(t, IOVA, l.bar, l.p.region.size, HF_RW);
 	t_child(child_of_mapper, &l, "child of the mapper");
 	t_dma_check(&t->port, IOVA, l.bar, l.p.region.size, HF_RW, "parent's, child gone");
@@ -653,7 +546,7 @@ static void forked(struct t *t)
 	hf_unmap(t->c, IOVA + T_1G, l.p.region.size);
 	hf_unmap(t->c, IOVA, l.p.region.size);
 	munmap(l.bar, l.p.region.size);
-	peer_close(&l.p);
+	t_peer_close(&l.p);
 }
 
 /* The process lets go of the BAR; the device keeps it. */
@@ -661,73 +554,46 @@ static void unmapped_by_cpu(struct t *t)
 {
 	const uint64_t seed = t_seed();
 	struct hf_mismatch bad;
-	struct peer p;
+	struct t_peer p;
 	size_t len;
 	char *bar;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
 	len = p.region.size;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	map_bar(t, IOVA, bar, len, HF_RW);
 	munmap(bar, len);
 	t_dma_writes(&t->port, IOVA, len, 0, seed, "munmap");
 	t_dma_reads(&t->port, IOVA, len, 0, seed, "munmap");
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	hf_expect(hf_pattern_check(bar, len, 0, seed, &bad), "CPU reads, at +0x%zx", bad.offset);
 	hf_unmap(t->c, IOVA, len);
 	munmap(bar, len);
-	peer_close(&p);
-}
-
-static void set_memory(const struct peer *p, bool on)
-{
-	uint16_t command;
-
-	hf_must(hf_device_read(&p->device, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &command,
-			       sizeof(command)));
-	if (on)
-		command |= PCI_COMMAND_MEMORY;
-	else
-		command &= (uint16_t)~PCI_COMMAND_MEMORY;
-	hf_must(hf_device_write(&p->device, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &command,
-				sizeof(command)));
-}
-
-/* Without a signal if it cannot. */
-static bool cpu_reaches(const char *p)
-{
-	int fd[2];
-	bool ok;
-
-	hf_require(!pipe(fd), "pipe");
-	ok = write(fd[1], p, 1) == 1;
-	close(fd[0]);
-	close(fd[1]);
-	return ok;
+	t_peer_close(&p);
 }
 
 /* A BAR that is disabled cannot be mapped; what was mapped works again when it is back. */
 static void disabled(struct t *t)
 {
 	const uint64_t seed = t_seed();
-	struct peer p;
+	struct t_peer p;
 	size_t len;
 	char *bar;
 
-	if (!peer_open(&p, t->c))
+	if (!t_peer_open(&p, t->c))
 		return;
 	len = p.region.size;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	map_bar(t, IOVA, bar, len, HF_RW);
 	hf_pattern_fill(bar, len, 0, seed);
-	set_memory(&p, false);
-	hf_expect(!cpu_reaches(bar), "a disabled BAR is out of the CPU's reach");
+	t_peer_memory(&p, false);
+	hf_expect(!t_cpu_reaches(bar), "a disabled BAR is out of the CPU's reach");
 	hf_expect_eq(hf_try_map(t->c, IOVA + T_1G, bar, len, HF_RW), -EFAULT, "disabled");
 	hf_expect_eq(hf_try_map(t->c, IOVA + T_1G, bar, T_PAGE, HF_READ), -EFAULT,
 		     "disabled, a page, read-only");
-	set_memory(&p, true);
-	hf_expect(cpu_reaches(bar), "an enabled BAR is in the CPU's reach");
+	t_peer_memory(&p, true);
+	hf_expect(t_cpu_reaches(bar), "an enabled BAR is in the CPU's reach");
 	t_dma_reads(&t->port, IOVA, len, 0, seed, "mapped before it was disabled");
 	t_dma_check(&t->port, IOVA, bar, len, HF_RW, "mapped before it was disabled");
 	map_bar(t, IOVA + T_1G, bar, len, HF_RW);
@@ -735,7 +601,7 @@ static void disabled(struct t *t)
 	hf_unmap(t->c, IOVA + T_1G, len);
 	hf_unmap(t->c, IOVA, len);
 	munmap(bar, len);
-	peer_close(&p);
+	t_peer_close(&p);
 }
 
 /* A group that joins finds the BAR mapped, alone and in a mixed mapping. */
@@ -746,7 +612,7 @@ static void replayed(struct t *t)
 	const size_t mix_len = m->stretches * m->pages * T_PAGE;
 	struct hf_container c;
 	struct t_side s[2];
-	struct peer p;
+	struct t_peer p;
 	char *bar, *mix;
 
 	if (t->on == T_ON_HOLDFAST)
@@ -755,9 +621,9 @@ static void replayed(struct t *t)
 	hf_must(hf_container_open(&c));
 	t_side_attach(&s[0], 0, &c);
 	hf_must(hf_container_set_type(&c, VFIO_TYPE1v2_IOMMU));
-	if (!peer_open(&p, &c))
+	if (!t_peer_open(&p, &c))
 		goto out;
-	bar = bar_whole(&p);
+	bar = t_bar_whole(&p);
 	mix = stripes(&p, m->stretches, m->pages, m->bar_first);
 	hf_map(&c, IOVA - 3 * T_PAGE, bar, p.region.size, HF_RW);
 	hf_map(&c, m->iova, mix, mix_len, HF_RW);
@@ -780,7 +646,7 @@ static void replayed(struct t *t)
 	t_side_close(&s[1]);
 	munmap(bar, p.region.size);
 	munmap(mix, mix_len);
-	peer_close(&p);
+	t_peer_close(&p);
 out:
 	t_side_close(&s[0]);
 	hf_container_close(&c);
@@ -816,9 +682,9 @@ static void *change(void *arg)
 		if ((dice >> 24) % 8 == 0)
 			munmap(at, each);
 		else if ((dice >> 24) & 1)
-			anon_at(at, each);
+			t_anon_at(at, each);
 		else
-			bar_mmap(&r->l->p, at, each, each, PROT_READ | PROT_WRITE);
+			t_bar_mmap(&r->l->p, at, each, each, PROT_READ | PROT_WRITE);
 	}
 	return NULL;
 }
@@ -888,12 +754,12 @@ static void race(struct t *t)
 {
 	struct limited l = { .t = t, .memlock = (size_t)*(const int *)t->arg * T_PAGE };
 
-	if (!peer_open(&l.p, t->c))
+	if (!t_peer_open(&l.p, t->c))
 		return;
 	l.addr = stripes(&l.p, RACE_STRETCHES, RACE_PAGES, false);
 	t_child(race_child, &l, "race");
 	munmap(l.addr, (size_t)RACE_STRETCHES * RACE_PAGES * T_PAGE);
-	peer_close(&l.p);
+	t_peer_close(&l.p);
 }
 
 static const bool no = false, yes = true;

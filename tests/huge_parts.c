@@ -262,6 +262,40 @@ static void medium(struct t *t)
 	hf_must(hf_proc_write_file(path, word + 1));
 }
 
+/*
+ * A page of a private hugetlb file that may be written later is the file's until then. To map it
+ * for reading it takes a page of its own, of a pool that has none: refused, and nothing is lost.
+ * Stock of kernels before 6.2 maps the file's page.
+ */
+static void pool_empty(struct t *t)
+{
+	const bool takes_none = t->on == T_ON_STOCK && t_kernel_before(6, 2);
+	struct hf_proc_snapshot before;
+	struct hf_mem m, rest;
+	int ret;
+
+	if (!t_alloc(&m, "hugetlb2m-shared", T_2M, 0, HF_MEM_TOUCHED))
+		return;
+	hf_require(mmap(m.addr, T_2M, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, m.fd, 0) ==
+		   m.addr, "mmap");
+	hf_mem_touch_read(m.addr, T_2M);
+	hf_must(hf_proc_snapshot(&before));
+	if (!t_alloc(&rest, "hugetlb2m", before.huge_free_2m * T_2M, 0, HF_MEM_TOUCHED))
+		goto out;
+	ret = hf_try_map(t->c, IOVA, m.addr, T_2M, HF_READ);
+	hf_ktap_diag("with an empty pool: %s", ret ? strerror(-ret) : "mapped");
+	hf_expect(takes_none ? !ret : ret == -EFAULT || ret == -ENOMEM,
+		  "map with an empty pool answers %d", ret);
+	if (!ret)
+		hf_unmap(t->c, IOVA, T_2M);
+	hf_mem_free(&rest);
+	t_leftover(&before, "refused");
+	hf_map(t->c, IOVA, m.addr, T_2M, HF_READ);
+	hf_unmap(t->c, IOVA, T_2M);
+out:
+	hf_mem_free(&m);
+}
+
 #define MTHP(size) "/sys/kernel/mm/transparent_hugepage/hugepages-" size "/enabled"
 #define W(k, p, first) &(const struct shared){ k, p, first }
 
@@ -293,6 +327,7 @@ static const struct t_case cases[] = {
 	{ "memory freed under a mapping: shmem4k", taken_away, T_DMA, "shmem4k" },
 	{ "a page dropped under a mapping: anon4k", dropped_under, T_DMA, "anon4k" },
 	{ "a page dropped under a mapping: thp", dropped_under, T_DMA, "thp" },
+	{ "no huge page left for a private copy", pool_empty, T_RIG, NULL },
 	{ "64K folios", medium, T_DMA, MTHP("64kB") },
 	{ "16K folios", medium, T_DMA, MTHP("16kB") },
 };

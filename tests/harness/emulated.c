@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "module.h"
@@ -231,14 +230,4 @@ long t_pins_held(void)
 
 	hf_must(t_module_param(HF_TESTDEV_MODULE, "pins_held", text, sizeof(text)));
 	return strtol(text, NULL, 10);
-}
-
-bool t_kernel_before(unsigned int major, unsigned int minor)
-{
-	unsigned int have_major, have_minor;
-	struct utsname u;
-
-	hf_require(!uname(&u) && sscanf(u.release, "%u.%u", &have_major, &have_minor) == 2,
-		   "a kernel release");
-	return have_major < major || (have_major == major && have_minor < minor);
 }

@@ -135,7 +135,4 @@ void t_told(const struct t_emulated *e, struct t_told *told);
 /** t_pins_held() - pins of all devices, by the module's count; must succeed */
 long t_pins_held(void);
 
-/** t_kernel_before() - is the running kernel older than this release? */
-bool t_kernel_before(unsigned int major, unsigned int minor);
-
 #endif

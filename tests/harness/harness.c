@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +92,16 @@ void t_faults_end(void)
 	visit_every_cpu();
 	t_log("holdfast-expect: none");
 	faults_expected = false;
+}
+
+bool t_kernel_before(unsigned int major, unsigned int minor)
+{
+	unsigned int have_major, have_minor;
+	struct utsname u;
+
+	hf_require(!uname(&u) && sscanf(u.release, "%u.%u", &have_major, &have_minor) == 2,
+		   "a kernel release");
+	return have_major < major || (have_major == major && have_minor < minor);
 }
 
 void t_sleep_ms(unsigned int ms)

@@ -138,6 +138,9 @@ void t_faults_begin(const char *why);
 /** t_faults_end() - faults are a surprise again */
 void t_faults_end(void);
 
+/** t_kernel_before() - is the running kernel older than this release? */
+bool t_kernel_before(unsigned int major, unsigned int minor);
+
 /** t_sleep_ms() - sleep */
 void t_sleep_ms(unsigned int ms);
 
