@@ -39,18 +39,21 @@ help:
 	@echo '  make test-all          on every kernel of Debian, with every IOMMU'
 	@echo '  make test-debug        on a kernel that checks itself, built here once (docs/debugging.md)'
 	@echo '  make unit              only the unit tests'
+	@echo '  make observe           run every bpftrace one-liner of docs/observability.md in a guest'
+	@echo '                         (PROFILE= RECORD=1)'
 	@echo '  make conformance       many random operations on stock and holdfast side by side, compared'
 	@echo '                         (PROFILE= OPS= SEED= REPLAY= RECORD=;  docs/conformance.md)'
 	@echo '  make verdicts          what stock and holdfast do where pins are known to go wrong'
 	@echo '                         (PROFILE= RECORD=;  docs/pins.md)'
 	@echo
 	@echo '  make module            build the module for this machine (KDIR=<kernel headers>)'
-	@echo '  make install           install it here, loaded behind vfio (as root)'
+	@echo '  make tool              build the holdfast tool'
+	@echo '  make install           install it here, loaded behind vfio, and the holdfast tool (as root)'
 	@echo '  make uninstall         take it out again (as root)'
 	@echo
 	@echo '  make setup             install the packages all this needs (the others do it too)'
 	@echo '  make update            fetch newer point versions of the kernels in the cache'
-	@echo '  make user              client library, benchmark and tests'
+	@echo '  make user              client library, benchmark, tool and tests'
 	@echo '  make check             style: checkpatch, sparse, cppcheck, shellcheck, where installed'
 	@echo '  make clean             remove build/;  distclean: also the download cache'
 
@@ -60,7 +63,7 @@ setup:
 
 # The parts in the order they need each other.
 parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
-	bench/profile/Makefile tests/Makefile))
+	bench/profile/Makefile tool/Makefile tests/Makefile))
 
 .PHONY: user
 user:
@@ -96,6 +99,11 @@ conformance:
 verdicts:
 	@scripts/verdicts
 
+# PROFILE and RECORD are read from the environment.
+.PHONY: observe
+observe:
+	@scripts/observe
+
 .PHONY: bench
 bench:
 	@scripts/bench
@@ -109,12 +117,18 @@ profile:
 bench-gate:
 	@scripts/bench-gate $(if $(SUBSET),--subset) $(if $(RECORD),--record)
 
+# The operator's tool alone; needs libncurses-dev and libjson-c-dev.
+.PHONY: tool
+tool:
+	@mkdir -p $(user)
+	@$(MAKE) --no-print-directory -C tool O=$(user) tool
+
 .PHONY: module
 module:
 	@scripts/module-build --host $(KDIR)
 
 .PHONY: install
-install: module
+install: module tool
 	@scripts/host-install install $(KDIR)
 
 .PHONY: uninstall
