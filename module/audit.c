@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The coherence auditor.
+ * What the auditor knows of a mapping.
  *
  * A pin keeps a page, not its place in a process's address space: munmap(),
  * MADV_DONTNEED, mremap(), a hole punched into a file leave the device with the
@@ -10,7 +10,7 @@
  *
  * What an invalidation means cannot be told from the event: fork and MADV_FREE
  * look like MADV_DONTNEED, and all is well after them.  So the callback only marks
- * blocks as *suspect*, and a worker compares them afterwards (compare.c), page by
+ * blocks as *suspect*, and a worker (auditor.c) compares them afterwards (compare.c), page by
  * page.  What it finds parted is kept in a bitmap, shown in a tracepoint, counted,
  * and announced by an eventfd.  An invalidation that overlaps a comparison makes
  * the block suspect again (the sequence count of the notifier says so), so what is
@@ -37,7 +37,6 @@
 #include <linux/bitmap.h>
 #include <linux/bits.h>
 #include <linux/eventfd.h>
-#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -47,88 +46,17 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "audit.h"
+#include "auditor.h"
 #include "compare.h"
 #include "compat.h"
 #include "container.h"
 #include "mapping.h"
 #include "trace.h"
 
-#ifdef CONFIG_MMU_NOTIFIER
-
-/* A burst of invalidations is verified together. */
-#define HF_AUDIT_SOON		msecs_to_jiffies(10)
-#define HF_AUDIT_PAUSE_MIN	msecs_to_jiffies(50)
-#define HF_AUDIT_PAUSE_MAX	(8UL * HZ)
-
-/* After a run that took long it rests so many times as long, up to a second. */
-#define HF_AUDIT_SHARE		4
-
-/* The worker lets go of a mapping after so many blocks. */
-#define HF_AUDIT_BLOCKS		64
-
-/* It sleeps at least so many times as long as it works for what is watched. */
-#define HF_AUDIT_REST		20
-
 /* Times a block is compared for somebody who waits, if it does not rest. */
 #define HF_AUDIT_TRIES		100
-
-static struct workqueue_struct *hf_audit_wq;
-
-/**
- * struct hf_audit - what the auditor knows of one mapping
- * @notifier: on the mapping's memory
- * @c: the container
- * @m: the mapping
- * @pending: in the auditor's pending or todo
- * @watching: in the auditor's watched
- * @next: block at which the worker's run goes on
- * @place: where in the log the last comparison ended
- * @placed: is @place of use?
- * @pages: of the mapping
- * @blocks: of HF_AUDIT_BLOCK pages; the last may be shorter
- * @suspects: bits in @suspect
- * @watches: bits in @watch
- * @nr_parted: bits in @parted
- * @suspect: a bit for each block: to be compared
- * @watch: a bit for each block: has pages that can part without a word
- * @parted: a bit for each page: device and CPU do not share it
- * @bits: room for the three
- */
-struct hf_audit {
-	struct mmu_interval_notifier notifier;
-	struct hf_container *c;
-	struct hf_mapping *m;
-	struct list_head pending;
-	struct list_head watching;
-	unsigned long next;
-	struct hf_place place;
-	bool placed;
-	unsigned long pages;
-	unsigned long blocks;
-	unsigned long suspects;
-	unsigned long watches;
-	unsigned long nr_parted;
-	unsigned long *suspect;
-	unsigned long *watch;
-	unsigned long *parted;
-	unsigned long bits[];
-};
-
-static void hf_auditor_soon(struct hf_auditor *au)
-{
-	lockdep_assert_held(&au->lock);
-	au->pause = HF_AUDIT_PAUSE_MIN;
-	if (au->soon)
-		return;
-	au->soon = true;
-	/* Who changes memory all the time does not get all of a CPU for it. */
-	mod_delayed_work(hf_audit_wq, &au->work,
-			 clamp(HF_AUDIT_SHARE * au->took, HF_AUDIT_SOON,
-			       (unsigned long)HZ));
-}
 
 /* Set @nr bits from @first on.  Return: how many were not set. */
 static unsigned long hf_set_bits(unsigned long *map, unsigned long first,
@@ -143,8 +71,13 @@ static unsigned long hf_set_bits(unsigned long *map, unsigned long first,
 	return nr - set;
 }
 
-/* Mark blocks @first to @last as suspect. */
-static void hf_mark(struct hf_audit *a, unsigned long first, unsigned long last)
+/**
+ * hf_audit_mark() - mark blocks as suspect
+ * @a: of the mapping; the auditor's lock is held
+ * @first: first block
+ * @last: last block
+ */
+void hf_audit_mark(struct hf_audit *a, unsigned long first, unsigned long last)
 {
 	struct hf_auditor *au = &a->c->auditor;
 	unsigned long nr;
@@ -211,7 +144,7 @@ static bool hf_audit_invalidate(struct mmu_interval_notifier *notifier,
 		first = (max(range->start, start) - start) >> PAGE_SHIFT;
 		last = (min(range->end - 1, notifier->interval_tree.last) -
 			start) >> PAGE_SHIFT;
-		hf_mark(a, first / HF_AUDIT_BLOCK, last / HF_AUDIT_BLOCK);
+		hf_audit_mark(a, first / HF_AUDIT_BLOCK, last / HF_AUDIT_BLOCK);
 		au->events++;
 		hf_auditor_soon(au);
 	}
@@ -355,7 +288,7 @@ void hf_audit_suspect(struct hf_mapping *m, unsigned long first,
 	/* The log may be another. */
 	a->placed = false;
 	spin_lock(&au->lock);
-	hf_mark(a, first / HF_AUDIT_BLOCK, (end - 1) / HF_AUDIT_BLOCK);
+	hf_audit_mark(a, first / HF_AUDIT_BLOCK, (end - 1) / HF_AUDIT_BLOCK);
 	hf_auditor_soon(au);
 	spin_unlock(&au->lock);
 }
@@ -402,9 +335,19 @@ static void hf_audit_record(struct hf_audit *a, unsigned long block,
 	spin_unlock(&au->lock);
 }
 
-/* Compare a block.  -EAGAIN: something happened to it meanwhile. */
-static int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
-			  unsigned long block)
+/**
+ * hf_audit_block() - compare a block
+ * @a: of the mapping, held by the caller; its process is there
+ * @cmp: to compare with, begun for the mapping
+ * @block: the block
+ *
+ * Context: may sleep, until invalidations under way are through; takes the mmap
+ * lock for reading.
+ * Return: 0; -EAGAIN if something happened to it meanwhile; -EINTR when killed.
+ * On error it is suspect.
+ */
+int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
+		   unsigned long block)
 {
 	unsigned long first = block * HF_AUDIT_BLOCK;
 	unsigned int nr = min_t(unsigned long, HF_AUDIT_BLOCK,
@@ -426,7 +369,7 @@ static int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
 	if (!ret && mmu_interval_read_retry(&a->notifier, seq))
 		ret = -EAGAIN;
 	if (ret) {
-		hf_mark(a, block, block);
+		hf_audit_mark(a, block, block);
 	} else {
 		hf_set_watch(a, block, watch);
 		au->verified++;
@@ -437,8 +380,11 @@ static int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
 	return ret;
 }
 
-/* The process is gone. */
-static void hf_audit_orphan(struct hf_audit *a)
+/**
+ * hf_audit_orphan() - the process is gone: nothing is parted any more
+ * @a: of the mapping, held by the caller
+ */
+void hf_audit_orphan(struct hf_audit *a)
 {
 	const size_t blocks = BITS_TO_LONGS(a->blocks) * sizeof(long);
 	struct hf_auditor *au = &a->c->auditor;
@@ -457,146 +403,27 @@ static void hf_audit_orphan(struct hf_audit *a)
 	spin_unlock(&au->lock);
 }
 
-/* Stand where the last comparison of a mapping ended. */
-static void hf_audit_stand(struct hf_audit *a, struct hf_compare *cmp)
+/**
+ * hf_audit_stand() - stand where the last comparison of a mapping ended
+ * @a: of the mapping, held by the caller
+ * @cmp: to compare with
+ */
+void hf_audit_stand(struct hf_audit *a, struct hf_compare *cmp)
 {
 	hf_compare_begin(cmp, a->m);
 	if (a->placed)
 		cmp->place = a->place;
 }
 
-static void hf_audit_stood(struct hf_audit *a, const struct hf_compare *cmp)
+/**
+ * hf_audit_stood() - and remember where this one does
+ * @a: of the mapping, held by the caller
+ * @cmp: the comparison
+ */
+void hf_audit_stood(struct hf_audit *a, const struct hf_compare *cmp)
 {
 	a->place = cmp->place;
 	a->placed = true;
-}
-
-/*
- * Compare suspect blocks of a held mapping, a good number of them.  What does not
- * rest is for the next run.
- */
-static void hf_audit_some(struct hf_audit *a, struct hf_compare *cmp)
-{
-	struct hf_auditor *au = &a->c->auditor;
-	struct mm_struct *mm = a->notifier.mm;
-	unsigned int n;
-
-	if (!mmget_not_zero(mm)) {
-		hf_audit_orphan(a);
-		return;
-	}
-	hf_audit_stand(a, cmp);
-	for (n = 0; n < HF_AUDIT_BLOCKS; n++) {
-		a->next = find_next_bit(a->suspect, a->blocks, a->next);
-		if (a->next >= a->blocks)
-			break;
-		hf_audit_block(a, cmp, a->next++);
-		cond_resched();
-	}
-	hf_audit_stood(a, cmp);
-	if (a->next >= a->blocks) {
-		a->next = 0;
-		spin_lock(&au->lock);
-		if (a->suspects)
-			list_move_tail(&a->pending, &au->pending);
-		spin_unlock(&au->lock);
-	}
-	/* If that was its last user, its end is not for us to wait for. */
-	mmput_async(mm);
-}
-
-/*
- * Hold the next mapping that is to be looked at in this run.  @busy: one could
- * not be held.
- */
-static struct hf_audit *hf_audit_take(struct hf_container *c,
-				      struct list_head *held, bool *busy)
-{
-	struct hf_auditor *au = &c->auditor;
-	struct hf_audit *a, *found = NULL;
-
-	mutex_lock(&c->lock);
-	spin_lock(&au->lock);
-	while (!found && !au->stopped && !list_empty(&au->todo)) {
-		a = list_first_entry(&au->todo, struct hf_audit, pending);
-		if (!c->gate && !a->m->stale && hf_mapping_at_rest(a->m)) {
-			found = a;
-		} else {
-			*busy |= !a->m->stale;
-			list_move_tail(&a->pending, &au->pending);
-		}
-	}
-	spin_unlock(&au->lock);
-	if (found)
-		hf_container_hold(c, found->m->iova, found->m->iova, held);
-	mutex_unlock(&c->lock);
-	return found;
-}
-
-/* Jiffies until what is watched is to be compared again; 0 if it is time. */
-static unsigned long hf_auditor_rest(const struct hf_auditor *au)
-{
-	unsigned long rest = max(au->pause, HF_AUDIT_REST * au->watch_took);
-	unsigned long rested = jiffies - au->watched_at;
-
-	return rested < rest ? rest - rested : 0;
-}
-
-/* What is watched becomes suspect, if it is time.  Return: it was. */
-static bool hf_auditor_watch(struct hf_auditor *au)
-{
-	struct hf_audit *a;
-	unsigned long block;
-
-	lockdep_assert_held(&au->lock);
-	if (list_empty(&au->watched) || hf_auditor_rest(au))
-		return false;
-	list_for_each_entry(a, &au->watched, watching)
-		for_each_set_bit(block, a->watch, a->blocks)
-			hf_mark(a, block, block);
-	return true;
-}
-
-static void hf_audit_work(struct work_struct *work)
-{
-	struct hf_auditor *au = container_of(to_delayed_work(work),
-					     struct hf_auditor, work);
-	struct hf_container *c = container_of(au, struct hf_container, auditor);
-	struct hf_compare *cmp = hf_compare_alloc();
-	unsigned long began = jiffies;
-	struct hf_audit *a;
-	bool busy = false, watch;
-	LIST_HEAD(held);
-
-	spin_lock(&au->lock);
-	au->soon = false;
-	watch = hf_auditor_watch(au);
-	list_splice_tail_init(&au->pending, &au->todo);
-	spin_unlock(&au->lock);
-
-	while (cmp && (a = hf_audit_take(c, &held, &busy))) {
-		hf_audit_some(a, cmp);
-		hf_container_unhold(c, &held);
-		cond_resched();
-	}
-	hf_compare_free(cmp);
-
-	spin_lock(&au->lock);
-	list_splice_tail_init(&au->todo, &au->pending);
-	au->took = jiffies - began;
-	if (watch) {
-		au->watched_at = jiffies;
-		au->watch_took = au->took;
-	}
-	/* If there was news meanwhile it is queued. */
-	if (!au->soon && !list_empty(&au->pending))
-		queue_delayed_work(hf_audit_wq, &au->work,
-				   busy ? HF_AUDIT_PAUSE_MIN : au->pause);
-	else if (!au->soon && !list_empty(&au->watched))
-		queue_delayed_work(hf_audit_wq, &au->work,
-				   hf_auditor_rest(au) + 1);
-	au->pause = min(2 * au->pause, HF_AUDIT_PAUSE_MAX);
-	spin_unlock(&au->lock);
 }
 
 /* Is a block's place in @parted certain? */
@@ -679,173 +506,3 @@ unsigned long hf_audit_nr_parted(const struct hf_mapping *m)
 
 	return a ? READ_ONCE(a->nr_parted) : 0;
 }
-
-/* For hf_container_each(): audit a mapping that was made before. */
-static int hf_audit_join(struct hf_container *c, struct hf_mapping *m)
-{
-	struct mm_struct *mm = m->charge.mm;
-	int ret;
-
-	/* What is not pinned has nothing to part from. */
-	if (m->stale || m->audit || !hf_mapping_backed(m) ||
-	    !mmget_not_zero(mm))
-		return 0;
-	ret = hf_audit_begin(c, m, mm);
-	hf_audit_suspect(m, 0, m->size >> PAGE_SHIFT);
-	mmput(mm);
-	return ret;
-}
-
-static int hf_audit_leave(struct hf_container *c, struct hf_mapping *m)
-{
-	hf_audit_end(m);
-	return 0;
-}
-
-static void hf_auditor_set(struct hf_container *c, bool on)
-{
-	mutex_lock(&c->lock);
-	WRITE_ONCE(c->auditor.on, on);
-	mutex_unlock(&c->lock);
-}
-
-static void hf_auditor_tell(struct hf_container *c, struct eventfd_ctx *eventfd)
-{
-	struct hf_auditor *au = &c->auditor;
-	struct eventfd_ctx *old;
-
-	spin_lock(&au->lock);
-	old = au->eventfd;
-	au->eventfd = eventfd;
-	spin_unlock(&au->lock);
-	if (old)
-		eventfd_ctx_put(old);
-}
-
-/**
- * hf_auditor_turn_on() - audit all mappings of a container
- * @c: the container
- * @eventfd: to be signalled from now on, instead of another; or NULL; the
- *	auditor's on success
- *
- * Context: may sleep.
- * Return: 0; -ENOMEM; -EINTR when killed.  On error all is as before.
- */
-int hf_auditor_turn_on(struct hf_container *c, struct eventfd_ctx *eventfd)
-{
-	struct hf_auditor *au = &c->auditor;
-	int ret;
-
-	ret = mutex_lock_killable(&au->switching);
-	if (ret)
-		return ret;
-	if (!au->on) {
-		hf_auditor_set(c, true);
-		ret = hf_container_each(c, hf_audit_join);
-		if (ret) {
-			hf_auditor_set(c, false);
-			hf_container_each(c, hf_audit_leave);
-		}
-	}
-	if (!ret)
-		hf_auditor_tell(c, eventfd);
-	mutex_unlock(&au->switching);
-	return ret;
-}
-
-/**
- * hf_auditor_turn_off() - audit a container no more
- * @c: the container
- *
- * Context: may sleep.
- * Return: 0; -EPERM when the module's parameter had turned it on; -EINTR when
- * killed: some mappings may still be audited.
- */
-int hf_auditor_turn_off(struct hf_container *c)
-{
-	struct hf_auditor *au = &c->auditor;
-	int ret;
-
-	if (au->operator)
-		return -EPERM;
-	ret = mutex_lock_killable(&au->switching);
-	if (ret)
-		return ret;
-	hf_auditor_set(c, false);
-	ret = hf_container_each(c, hf_audit_leave);
-	hf_auditor_tell(c, NULL);
-	mutex_unlock(&au->switching);
-	return ret;
-}
-
-/**
- * hf_auditor_init() - the auditor of a new container
- * @c: the container
- * @on: does the operator want it audited?
- */
-void hf_auditor_init(struct hf_container *c, bool on)
-{
-	struct hf_auditor *au = &c->auditor;
-
-	au->on = on;
-	au->operator = on;
-	mutex_init(&au->switching);
-	INIT_DELAYED_WORK(&au->work, hf_audit_work);
-	spin_lock_init(&au->lock);
-	INIT_LIST_HEAD(&au->pending);
-	INIT_LIST_HEAD(&au->todo);
-	INIT_LIST_HEAD(&au->watched);
-	au->pause = HF_AUDIT_PAUSE_MIN;
-	au->watched_at = jiffies;
-}
-
-/**
- * hf_auditor_stop() - the worker lets go of a container
- * @c: the container, which nobody can find any more
- *
- * Context: may sleep.  No mapping is held by the worker on return, nor later.
- */
-void hf_auditor_stop(struct hf_container *c)
-{
-	mutex_lock(&c->lock);
-	c->auditor.stopped = true;
-	mutex_unlock(&c->lock);
-	cancel_delayed_work_sync(&c->auditor.work);
-}
-
-/**
- * hf_auditor_end() - and is gone
- * @c: the container, without mappings
- *
- * Context: may sleep.
- */
-void hf_auditor_end(struct hf_container *c)
-{
-	/* Invalidations may have queued it again, until the last notifier went. */
-	cancel_delayed_work_sync(&c->auditor.work);
-	WARN_ON_ONCE(c->auditor.suspects || c->auditor.parted);
-	hf_auditor_tell(c, NULL);
-}
-
-/**
- * hf_audit_init() - set up what all auditors share
- *
- * Return: 0 or -ENOMEM.
- */
-int hf_audit_init(void)
-{
-	hf_audit_wq = alloc_workqueue("holdfast_audit", WQ_UNBOUND, 0);
-	return hf_audit_wq ? 0 : -ENOMEM;
-}
-
-/**
- * hf_audit_exit() - and free it
- */
-void hf_audit_exit(void)
-{
-	destroy_workqueue(hf_audit_wq);
-}
-
-#else
-#error "holdfast needs CONFIG_MMU_NOTIFIER"
-#endif

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The coherence auditor: do device and CPU still see the same memory?
+ * What the auditor knows of a mapping: do device and CPU still see the same memory?
  * See audit.c for the essay.
  */
 #ifndef HOLDFAST_AUDIT_H
 #define HOLDFAST_AUDIT_H
 
 #include <linux/list.h>
-#include <linux/mutex.h>
-#include <linux/spinlock.h>
+#include <linux/mmu_notifier.h>
 #include <linux/types.h>
-#include <linux/workqueue.h>
 
-struct eventfd_ctx;
-struct hf_audit;
-struct hf_compare;
+#include "compare.h"
+
 struct hf_container;
 struct hf_mapping;
 struct mm_struct;
@@ -23,59 +20,44 @@ struct mm_struct;
 #define HF_AUDIT_BLOCK	512U
 
 /**
- * struct hf_auditor - the auditor of one container
- * @on: mappings are audited; changes with the container's lock held
- * @operator: the module's parameter says so; users cannot turn it off
- * @stopped: the container ends: the worker holds no mapping any more; as @on
- * @switching: serialises turning it on and off
- * @work: verifies what is pending
- * @lock: guards what follows, and what invalidations change of each mapping's
- *	struct hf_audit
- * @pending: struct hf_audit with suspect blocks
- * @todo: those of them that the run of @work under way will look at
- * @watched: struct hf_audit with blocks to be looked at now and then
- * @eventfd: signalled when memory has become incoherent; or NULL
- * @soon: @work was made to run soon, and has not begun
- * @pause: jiffies until @work looks again where it has to look again
- * @watched_at: when what is watched was compared last, in jiffies
- * @watch_took: how long that took, jiffies
- * @took: how long the last run of @work took, jiffies
- * @events: invalidations seen that can part pages
- * @verified: blocks verified
- * @suspects: blocks suspect now
- * @parted: pages known to be incoherent now
+ * struct hf_audit - what the auditor knows of one mapping
+ * @notifier: on the mapping's memory
+ * @c: the container
+ * @m: the mapping
+ * @pending: in the auditor's pending or todo
+ * @watching: in the auditor's watched
+ * @next: block at which the worker's run goes on
+ * @place: where in the log the last comparison ended
+ * @placed: is @place of use?
+ * @pages: of the mapping
+ * @blocks: of HF_AUDIT_BLOCK pages; the last may be shorter
+ * @suspects: bits in @suspect
+ * @watches: bits in @watch
+ * @nr_parted: bits in @parted
+ * @suspect: a bit for each block: to be compared
+ * @watch: a bit for each block: has pages that can part without a word
+ * @parted: a bit for each page: device and CPU do not share it
+ * @bits: room for the three
  */
-struct hf_auditor {
-	bool on;
-	bool operator;
-	bool stopped;
-	struct mutex switching;
-	struct delayed_work work;
-
-	spinlock_t lock;
+struct hf_audit {
+	struct mmu_interval_notifier notifier;
+	struct hf_container *c;
+	struct hf_mapping *m;
 	struct list_head pending;
-	struct list_head todo;
-	struct list_head watched;
-	struct eventfd_ctx *eventfd;
-	bool soon;
-	unsigned long pause;
-	unsigned long watched_at;
-	unsigned long watch_took;
-	unsigned long took;
-	u64 events;
-	u64 verified;
+	struct list_head watching;
+	unsigned long next;
+	struct hf_place place;
+	bool placed;
+	unsigned long pages;
+	unsigned long blocks;
 	unsigned long suspects;
-	unsigned long parted;
+	unsigned long watches;
+	unsigned long nr_parted;
+	unsigned long *suspect;
+	unsigned long *watch;
+	unsigned long *parted;
+	unsigned long bits[];
 };
-
-int hf_audit_init(void);
-void hf_audit_exit(void);
-
-void hf_auditor_init(struct hf_container *c, bool on);
-void hf_auditor_stop(struct hf_container *c);
-void hf_auditor_end(struct hf_container *c);
-int hf_auditor_turn_on(struct hf_container *c, struct eventfd_ctx *eventfd);
-int hf_auditor_turn_off(struct hf_container *c);
 
 struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 				 struct mm_struct *mm, unsigned long vaddr);
@@ -89,5 +71,13 @@ int hf_audit_verify(struct hf_mapping *m, struct hf_compare *cmp,
 		    unsigned long first, unsigned long end);
 const unsigned long *hf_audit_parted(const struct hf_mapping *m);
 unsigned long hf_audit_nr_parted(const struct hf_mapping *m);
+
+/* For the worker (auditor.c). */
+void hf_audit_mark(struct hf_audit *a, unsigned long first, unsigned long last);
+void hf_audit_orphan(struct hf_audit *a);
+void hf_audit_stand(struct hf_audit *a, struct hf_compare *cmp);
+void hf_audit_stood(struct hf_audit *a, const struct hf_compare *cmp);
+int hf_audit_block(struct hf_audit *a, struct hf_compare *cmp,
+		   unsigned long block);
 
 #endif

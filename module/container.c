@@ -15,11 +15,8 @@
  * LIVE.  UNMAP marks all its mappings DYING in one section, lets go, takes
  * them down and erases them.  A mapping that is NEW or DYING belongs to the
  * one thread that made it so; whoever meets it in a range of interest waits,
- * killably, for @settled.  So does, for a while, a mapping that is HELD, which
- * stays as it is but must not go, or change, under somebody who works on it
- * without the lock (emulated.c, dirty.c, vaddr.c).  A long section of c->lock
- * is only a group that joins a container with mappings: those are replayed into
- * its new domain.
+ * killably (hold.c).  A long section of c->lock is only a group that joins a
+ * container with mappings: those are replayed into its new domain.
  *
  * Lifetime.  The VFIO core passes ioctls of the container file on without a
  * lock against the last group being detached, which releases the driver's
@@ -31,7 +28,6 @@
  */
 #include <linux/hashtable.h>
 #include <linux/iommu.h>
-#include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -46,6 +42,7 @@
 #include "emulated.h"
 #include "external.h"
 #include "fail.h"
+#include "hold.h"
 #include "mapping.h"
 #include "params.h"
 #include "trace.h"
@@ -133,18 +130,6 @@ static void hf_insert(struct hf_container *c, struct hf_mapping *new)
 	rb_insert_color(&new->node, &c->mappings);
 }
 
-/* @nr mappings are no longer somebody's: they are live, or erased. */
-static __always_inline void hf_settle(struct hf_container *c, int nr)
-{
-	atomic_sub_return(nr, &c->busy);
-	/*
-	 * That was a full barrier.  Pairs with the one in prepare_to_wait():
-	 * the waiter sees the count, or is seen here.
-	 */
-	if (waitqueue_active(&c->settled))
-		wake_up_all(&c->settled);
-}
-
 /* @m belongs to everybody from here on: the caller may not touch it again. */
 static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 {
@@ -161,278 +146,6 @@ static void hf_claim(struct hf_container *c, struct hf_mapping *m,
 	m->state = HF_MAPPING_DYING;
 	list_add_tail(&m->link, list);
 	atomic_inc(&c->busy);
-}
-
-/* @pass: is the caller let through the gate? */
-static bool hf_settled(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, bool pass)
-{
-	struct hf_mapping *m;
-
-	if (!atomic_read_acquire(&c->busy))
-		return true;
-	if (c->gate && !pass)
-		return false;
-	for (m = hf_container_find(c, first); m && m->iova <= last;
-	     m = hf_container_next(m))
-		if (!hf_mapping_at_rest(m))
-			return false;
-	return true;
-}
-
-/* Wait for it, with c->lock held, let go meanwhile. */
-static noinline int hf_wait_range(struct hf_container *c, dma_addr_t first,
-				  dma_addr_t last, int state, bool pass)
-{
-	DEFINE_WAIT(wait);
-	ktime_t began = 0;
-	int ret = 0;
-
-	while (!hf_settled(c, first, last, pass)) {
-		if (trace_hf_range_wait_enabled() && !began)
-			began = ktime_get();
-		prepare_to_wait(&c->settled, &wait, state);
-		if (!hf_settled(c, first, last, pass)) {
-			mutex_unlock(&c->lock);
-			if (!signal_pending_state(state, current))
-				schedule();
-			finish_wait(&c->settled, &wait);
-			if ((state == TASK_KILLABLE &&
-			     hf_fail(HF_FAIL_WAIT_RANGE)) ||
-			    signal_pending_state(state, current)) {
-				ret = -EINTR;
-				break;
-			}
-			mutex_lock(&c->lock);
-		}
-		finish_wait(&c->settled, &wait);
-	}
-	if (began)
-		trace_hf_range_wait(c->id, first, last,
-				    ktime_to_ns(ktime_sub(ktime_get(), began)),
-				    ret);
-	return ret;
-}
-
-/* hf_container_lock_range(), killable or not (@state), and past the gate. */
-static __always_inline int hf_lock_range(struct hf_container *c,
-					 dma_addr_t first, dma_addr_t last,
-					 int state, bool pass)
-{
-	mutex_lock(&c->lock);
-	if (likely(!atomic_read_acquire(&c->busy)))
-		return 0;
-	return hf_wait_range(c, first, last, state, pass);
-}
-
-/**
- * hf_container_lock_range() - take the lock with a range at rest
- * @c: the container
- * @first: first IOVA, bytes
- * @last: last IOVA, bytes
- *
- * Waits until nobody is at work on a mapping that overlaps the range: all such
- * mappings are live when this returns, and stay so while the lock is held.
- *
- * Return: 0, or -EINTR when killed, with the lock not taken.
- */
-int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
-			    dma_addr_t last)
-{
-	return hf_fail_err(HF_FAIL_LOCK_RANGE) ?:
-	       hf_lock_range(c, first, last, TASK_KILLABLE, false);
-}
-
-/**
- * hf_container_lock_range_always() - the same for who cannot give up
- * @c: the container
- * @first: first IOVA, bytes
- * @last: last IOVA, bytes
- */
-void hf_container_lock_range_always(struct hf_container *c, dma_addr_t first,
-				    dma_addr_t last)
-{
-	hf_lock_range(c, first, last, TASK_UNINTERRUPTIBLE, true);
-}
-
-/**
- * hf_container_lock_all() - take the lock with every mapping at rest
- * @c: the container
- *
- * Whoever wants to begin something new waits behind a gate meanwhile, and until
- * hf_container_open_gate(), so that this does not take for ever.  Drivers may
- * still unpin.
- *
- * Return: 0, or -EINTR when killed, with neither lock nor gate.
- */
-int hf_container_lock_all(struct hf_container *c)
-{
-	int ret;
-
-	mutex_lock(&c->lock);
-	WARN_ON_ONCE(c->gate);
-	c->gate = true;
-	atomic_inc(&c->busy);
-	mutex_unlock(&c->lock);
-
-	ret = hf_fail_err(HF_FAIL_LOCK_ALL) ?:
-	      hf_lock_range(c, 0, ~(dma_addr_t)0, TASK_KILLABLE, true);
-	if (ret) {
-		mutex_lock(&c->lock);
-		hf_container_open_gate(c);
-		mutex_unlock(&c->lock);
-	}
-	return ret;
-}
-
-/**
- * hf_container_open_gate() - let everybody go on
- * @c: the container, its lock held
- */
-void hf_container_open_gate(struct hf_container *c)
-{
-	lockdep_assert_held(&c->lock);
-	c->gate = false;
-	hf_settle(c, 1);
-}
-
-static void hf_hold(struct hf_container *c, struct hf_mapping *m,
-		    struct list_head *held)
-{
-	lockdep_assert_held(&c->lock);
-	m->state = HF_MAPPING_HELD;
-	list_add_tail(&m->link, held);
-	atomic_inc(&c->busy);
-}
-
-/**
- * hf_container_hold() - keep everybody else off the mappings of a range
- * @c: the container, its lock taken by hf_container_lock_range() for the range
- * @first: first IOVA, bytes
- * @last: last IOVA, bytes
- * @held: the mappings are added here, in IOVA order
- *
- * They stay as they are, and mapped, when the lock is let go, until
- * hf_container_unhold().  Only groups come and go meanwhile.
- *
- * Return: was there one?
- */
-bool hf_container_hold(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, struct list_head *held)
-{
-	struct hf_mapping *m;
-
-	lockdep_assert_held(&c->lock);
-	for (m = hf_container_find(c, first); m && m->iova <= last;
-	     m = hf_container_next(m))
-		hf_hold(c, m, held);
-	return !list_empty(held);
-}
-
-/**
- * hf_container_unhold() - let go of held mappings
- * @c: the container
- * @held: the mappings; empty afterwards
- *
- * A mapping that lost its last domain meanwhile, and stays for devices without
- * an IOMMU, is unpinned here, by whoever held it.
- *
- * Context: may sleep; no lock of holdfast's may be held.
- */
-void hf_container_unhold(struct hf_container *c, struct list_head *held)
-{
-	struct hf_mapping *m, *next;
-	int nr;
-
-	do {
-		nr = 0;
-		mutex_lock(&c->lock);
-		list_for_each_entry_safe(m, next, held, link) {
-			if (hf_mapping_backed(m) && list_empty(&c->domains))
-				continue;
-			list_del(&m->link);
-			/* Pairs with the acquire in hf_mapping_at_rest(). */
-			smp_store_release(&m->state, HF_MAPPING_LIVE);
-			nr++;
-		}
-		mutex_unlock(&c->lock);
-		hf_settle(c, nr);
-		list_for_each_entry(m, held, link) {
-			hf_mapping_unback(c, m);
-			cond_resched();
-		}
-	} while (!list_empty(held));
-}
-
-/**
- * hf_container_hold_next() - hold the lowest mapping that reaches into a range
- * @c: the container
- * @first: first IOVA, bytes
- * @last: last IOVA, bytes
- * @held: empty; the mapping is added, for hf_container_unhold()
- *
- * To go over mappings one by one.  What is mapped below the one that is found
- * before it is held is left out.
- *
- * Context: may sleep; no lock of holdfast's may be held.
- * Return: the mapping; NULL if there is none; ERR_PTR(-EINTR) when killed while
- * waiting for somebody who is at work on it.
- */
-struct hf_mapping *hf_container_hold_next(struct hf_container *c,
-					  dma_addr_t first, dma_addr_t last,
-					  struct list_head *held)
-{
-	struct hf_mapping *m;
-	int ret;
-
-	mutex_lock(&c->lock);
-	while ((m = hf_container_find(c, first)) && m->iova <= last) {
-		dma_addr_t from = m->iova;
-		dma_addr_t to = hf_mapping_last(m);
-
-		mutex_unlock(&c->lock);
-		ret = hf_container_lock_range(c, from, to);
-		if (ret)
-			return ERR_PTR(ret);
-		/* It may have gone, and others come, of which one will do. */
-		if (hf_container_hold(c, from, from, held))
-			break;
-	}
-	mutex_unlock(&c->lock);
-	return list_first_entry_or_null(held, struct hf_mapping, link);
-}
-
-/**
- * hf_container_each() - do something to every mapping there is
- * @c: the container
- * @what: what; the mapping is held for it, and nothing else
- *
- * One after the other.  What is mapped meanwhile may be left out, or not.
- *
- * Context: may sleep; no lock of holdfast's may be held.
- * Return: 0; -EINTR when killed while waiting for somebody who is at work on a
- * mapping; or the first thing else that @what returned, which ends it.
- */
-int hf_container_each(struct hf_container *c,
-		      int (*what)(struct hf_container *c, struct hf_mapping *m))
-{
-	const dma_addr_t end = ~(dma_addr_t)0;
-	struct hf_mapping *m;
-	dma_addr_t next = 0;
-	int ret;
-
-	do {
-		LIST_HEAD(held);
-
-		m = hf_container_hold_next(c, next, end, &held);
-		if (IS_ERR_OR_NULL(m))
-			return PTR_ERR_OR_ZERO(m);
-		next = hf_mapping_last(m) + 1;
-		ret = what(c, m);
-		hf_container_unhold(c, &held);
-		cond_resched();
-	} while (!ret && next);
-	return ret;
 }
 
 /* Keep @m for the next map, and free what was kept before. */
@@ -766,29 +479,6 @@ int hf_container_map(struct hf_container *c, dma_addr_t iova,
 	if (unlikely(how.back && list_empty_careful(&c->domains)))
 		hf_container_unback(c);
 	return 0;
-}
-
-/**
- * hf_container_unback() - unpin what is left to devices without an IOMMU
- * @c: the container
- *
- * Nothing happens while there is a domain.  What is not at rest is left to
- * whoever works on it.
- *
- * Context: may sleep; no lock of holdfast's may be held.
- */
-void hf_container_unback(struct hf_container *c)
-{
-	struct hf_mapping *m;
-	LIST_HEAD(held);
-
-	mutex_lock(&c->lock);
-	if (list_empty(&c->domains) && !c->closed)
-		for (m = hf_container_first(c); m; m = hf_container_next(m))
-			if (hf_mapping_at_rest(m) && hf_mapping_backed(m))
-				hf_hold(c, m, &held);
-	mutex_unlock(&c->lock);
-	hf_container_unhold(c, &held);
 }
 
 /**

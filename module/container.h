@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
-#include "audit.h"
+#include "auditor.h"
 
 #include "stats.h"
 
@@ -156,22 +156,6 @@ static inline void hf_container_put(struct hf_container *c)
 		hf_container_free(c);
 }
 
-int hf_container_lock_range(struct hf_container *c, dma_addr_t first,
-			    dma_addr_t last);
-void hf_container_lock_range_always(struct hf_container *c, dma_addr_t first,
-				    dma_addr_t last);
-bool hf_container_hold(struct hf_container *c, dma_addr_t first,
-		       dma_addr_t last, struct list_head *held);
-int hf_container_lock_all(struct hf_container *c);
-void hf_container_open_gate(struct hf_container *c);
-void hf_container_unback(struct hf_container *c);
-void hf_container_unhold(struct hf_container *c, struct list_head *held);
-struct hf_mapping *hf_container_hold_next(struct hf_container *c,
-					  dma_addr_t first, dma_addr_t last,
-					  struct list_head *held);
-int hf_container_each(struct hf_container *c,
-		      int (*what)(struct hf_container *c,
-				  struct hf_mapping *m));
 struct hf_mapping *hf_container_find(struct hf_container *c, dma_addr_t iova);
 struct hf_mapping *hf_container_first(struct hf_container *c);
 struct hf_mapping *hf_container_next(struct hf_mapping *m);

@@ -50,10 +50,12 @@
 #include <linux/sizes.h>
 #include <linux/wait.h>
 
+#include "audit.h"
 #include "container.h"
 #include "debugfs.h"
 #include "domain.h"
 #include "external.h"
+#include "hold.h"
 #include "incoherent.h"
 #include "mapping.h"
 

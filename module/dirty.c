@@ -38,6 +38,7 @@
 #include "dirty.h"
 #include "external.h"
 #include "fail.h"
+#include "hold.h"
 #include "mapping.h"
 #include "trace.h"
 

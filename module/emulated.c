@@ -34,6 +34,7 @@
 #include "emulated.h"
 #include "external.h"
 #include "fail.h"
+#include "hold.h"
 #include "mapping.h"
 #include "trace.h"
 

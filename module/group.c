@@ -30,6 +30,7 @@
 #include "dirty.h"
 #include "domain.h"
 #include "fail.h"
+#include "hold.h"
 #include "mapping.h"
 #include "params.h"
 #include "window.h"

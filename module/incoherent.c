@@ -26,6 +26,7 @@
 #include "audit.h"
 #include "compare.h"
 #include "container.h"
+#include "hold.h"
 #include "incoherent.h"
 #include "mapping.h"
 #include "vfio_holdfast.h"

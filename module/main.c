@@ -19,7 +19,7 @@
 #include <linux/string.h>
 #include <linux/vfio.h>
 
-#include "audit.h"
+#include "auditor.h"
 #include "compat.h"
 #include "container.h"
 #include "debugfs.h"
@@ -280,7 +280,7 @@ static int __init hf_module_init(void)
 	ret = hf_mapping_init();
 	if (ret)
 		goto fail;
-	ret = hf_audit_init();
+	ret = hf_auditors_init();
 	if (ret)
 		goto mapping;
 	hf_debugfs_init();
@@ -292,7 +292,7 @@ static int __init hf_module_init(void)
 
 debugfs:
 	hf_debugfs_exit();
-	hf_audit_exit();
+	hf_auditors_exit();
 mapping:
 	hf_mapping_exit();
 fail:
@@ -305,7 +305,7 @@ static void __exit hf_module_exit(void)
 	vfio_unregister_iommu_driver(&hf_ops);
 	hf_container_drain();
 	hf_debugfs_exit();
-	hf_audit_exit();
+	hf_auditors_exit();
 	hf_mapping_exit();
 	hf_fail_exit();
 }

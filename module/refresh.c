@@ -41,6 +41,7 @@
 #include "domain.h"
 #include "extent.h"
 #include "external.h"
+#include "hold.h"
 #include "mapping.h"
 #include "params.h"
 #include "pfnmap.h"

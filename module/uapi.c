@@ -21,7 +21,7 @@
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
-#include "audit.h"
+#include "auditor.h"
 #include "compat.h"
 #include "container.h"
 #include "dirty.h"

@@ -25,6 +25,7 @@
 
 #include "audit.h"
 #include "container.h"
+#include "hold.h"
 #include "mapping.h"
 #include "trace.h"
 #include "vaddr.h"

@@ -39,6 +39,10 @@
 #error "holdfast needs CONFIG_SPARSEMEM_VMEMMAP: struct pages of a run must be contiguous"
 #endif
 
+#ifndef CONFIG_MMU_NOTIFIER
+#error "holdfast needs CONFIG_MMU_NOTIFIER: the auditor listens to what happens to pinned memory"
+#endif
+
 /**
  * HF_EWRAP - errno for a range that wraps the address space
  *
