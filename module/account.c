@@ -64,7 +64,8 @@ static int hf_user_charge(struct hf_charge *charge, unsigned long pages,
 
 	do {
 		now = was + pages;
-		if (now > most || now < was) {
+		if (hf_fail(HF_FAIL_CHARGE_USER_LIMIT) || now > most ||
+		    now < was) {
 			trace_hf_charge_take(charge->mm, pages, -ENOMEM);
 			return -ENOMEM;
 		}

@@ -52,6 +52,7 @@
 #include "compare.h"
 #include "compat.h"
 #include "container.h"
+#include "fail.h"
 #include "mapping.h"
 #include "trace.h"
 
@@ -176,7 +177,8 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 	struct hf_audit *a;
 	int ret;
 
-	a = kvzalloc(struct_size(a, bits, bits),
+	a = hf_fail(HF_FAIL_AUDIT_ALLOC) ? NULL :
+	    kvzalloc(struct_size(a, bits, bits),
 		     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
@@ -189,7 +191,8 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 	a->suspect = a->bits;
 	a->watch = a->suspect + BITS_TO_LONGS(blocks);
 	a->parted = a->watch + BITS_TO_LONGS(blocks);
-	ret = mmu_interval_notifier_insert(&a->notifier, mm, vaddr, m->size,
+	ret = hf_fail_err(HF_FAIL_AUDIT_NOTIFIER) ?:
+	      mmu_interval_notifier_insert(&a->notifier, mm, vaddr, m->size,
 					   &hf_audit_ops);
 	if (ret) {
 		kvfree(a);

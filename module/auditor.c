@@ -31,6 +31,7 @@
 #include "auditor.h"
 #include "compare.h"
 #include "container.h"
+#include "fail.h"
 #include "hold.h"
 #include "mapping.h"
 
@@ -253,7 +254,8 @@ int hf_auditor_turn_on(struct hf_container *c, struct eventfd_ctx *eventfd)
 	struct hf_auditor *au = &c->auditor;
 	int ret;
 
-	ret = mutex_lock_killable(&au->switching);
+	ret = hf_fail_err(HF_FAIL_AUDITOR_LOCK) ?:
+	      mutex_lock_killable(&au->switching);
 	if (ret)
 		return ret;
 	if (!au->on) {
@@ -285,7 +287,8 @@ int hf_auditor_turn_off(struct hf_container *c)
 
 	if (au->operator)
 		return -EPERM;
-	ret = mutex_lock_killable(&au->switching);
+	ret = hf_fail_err(HF_FAIL_AUDITOR_LOCK) ?:
+	      mutex_lock_killable(&au->switching);
 	if (ret)
 		return ret;
 	hf_auditor_set(c, false);

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "compare.h"
+#include "fail.h"
 #include "mapping.h"
 
 /* Looks at a busy page table before it is let go for a while. */
@@ -36,7 +37,8 @@
  */
 struct hf_compare *hf_compare_alloc(void)
 {
-	return kmalloc(sizeof(struct hf_compare), GFP_KERNEL);
+	return hf_fail(HF_FAIL_COMPARE_ALLOC) ? NULL :
+	       kmalloc(sizeof(struct hf_compare), GFP_KERNEL);
 }
 
 /**
@@ -149,7 +151,7 @@ int hf_compare(struct hf_compare *cmp, struct mm_struct *mm,
 	/* It may be a long way, which nobody shall wait for. */
 	hf_compare_seek(cmp, first);
 lock:
-	if (fatal_signal_pending(current))
+	if (hf_fail(HF_FAIL_COMPARE_KILLED) || fatal_signal_pending(current))
 		return -EINTR;
 	ret = mmap_read_lock_killable(mm);
 	if (ret)

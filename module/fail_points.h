@@ -58,6 +58,7 @@ HF_FAIL_POINT(CHARGE_KILLED, EINTR),		/* before the mmap lock */
 HF_FAIL_POINT(CHARGE_NO_MM, ENODEV),		/* a task without memory */
 HF_FAIL_POINT(CHARGE_MORE_LIMIT, ENOMEM),	/* the same, for one who pays */
 HF_FAIL_POINT(CHARGE_MORE_KILLED, EINTR),	/* already */
+HF_FAIL_POINT(CHARGE_USER_LIMIT, ENOMEM),	/* the same, where a user pays */
 
 /* extent.c */
 HF_FAIL_POINT(LOG_GROW, ENOMEM),		/* a page for the log */
@@ -115,7 +116,28 @@ HF_FAIL_POINT(DIRTY_BITS, EFAULT),		/* words of bits, out */
 HF_FAIL_POINT(DIRTY_HEAD, EFAULT),		/* the first word, out */
 HF_FAIL_POINT(DIRTY_TAIL, EFAULT),		/* the last word, out */
 
+/* audit.c, auditor.c */
+HF_FAIL_POINT(AUDIT_ALLOC, ENOMEM),		/* what is known of a mapping */
+HF_FAIL_POINT(AUDIT_NOTIFIER, ENOMEM),		/* a notifier on its memory */
+HF_FAIL_POINT(AUDITOR_LOCK, EINTR),		/* killed before it is turned */
+
+/* compare.c, incoherent.c */
+HF_FAIL_POINT(COMPARE_ALLOC, ENOMEM),		/* what comparing needs */
+HF_FAIL_POINT(COMPARE_KILLED, EINTR),		/* before a block */
+
+/* refresh.c */
+HF_FAIL_POINT(REFRESH_ALLOC, ENOMEM),		/* what refreshing needs */
+HF_FAIL_POINT(REFRESH_BITMAP, ENOMEM),		/* a bit for each page */
+HF_FAIL_POINT(REFRESH_COUNT, EINTR),		/* killed while counting */
+HF_FAIL_POINT(REFRESH_BUILD, EINTR),		/* killed while pinning */
+
 /* uapi.c */
+HF_FAIL_POINT(AUDIT_IN, EFAULT),		/* HOLDFAST_AUDIT */
+HF_FAIL_POINT(INCOHERENT_IN, EFAULT),		/* HOLDFAST_INCOHERENT */
+HF_FAIL_POINT(INCOHERENT_ALLOC, ENOMEM),	/* room for ranges */
+HF_FAIL_POINT(INCOHERENT_OUT, EFAULT),		/* the ranges */
+HF_FAIL_POINT(REFRESH_IN, EFAULT),		/* HOLDFAST_REFRESH */
+HF_FAIL_POINT(REFRESH_OUT, EFAULT),		/* its answer; it is done */
 HF_FAIL_POINT(INFO_IN, EFAULT),			/* VFIO_IOMMU_GET_INFO */
 HF_FAIL_POINT(INFO_CAP, ENOMEM),		/* a capability */
 HF_FAIL_POINT(INFO_CAPS_OUT, EFAULT),		/* all of them */

@@ -41,6 +41,7 @@
 #include "domain.h"
 #include "extent.h"
 #include "external.h"
+#include "fail.h"
 #include "hold.h"
 #include "mapping.h"
 #include "params.h"
@@ -163,7 +164,8 @@ static int hf_refresh_compare(struct hf_refresh *r)
 		return ret == -EAGAIN ? 0 : ret;
 	}
 	hf_compare_begin(r->cmp, r->m);
-	r->own = kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
+	r->own = hf_fail(HF_FAIL_REFRESH_BITMAP) ? NULL :
+		 kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
 			  GFP_KERNEL_ACCOUNT);
 	if (!r->own)
 		return -ENOMEM;
@@ -195,7 +197,8 @@ static int hf_refresh_count(struct hf_refresh *r)
 			page += pages;
 			ext.pages -= pages;
 		}
-		if (fatal_signal_pending(current))
+		if (hf_fail(HF_FAIL_REFRESH_COUNT) ||
+		    fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
@@ -327,7 +330,8 @@ static int hf_refresh_build(struct hf_refresh *r)
 			page += ext.pages;
 			ext.pfn += ext.pages;
 		}
-		if (fatal_signal_pending(current))
+		if (hf_fail(HF_FAIL_REFRESH_BUILD) ||
+		    fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
@@ -589,7 +593,8 @@ int hf_refresh(struct hf_container *c, dma_addr_t first, dma_addr_t last,
 	*refreshed = 0;
 	*failed = 0;
 	*partial = false;
-	r = kmalloc(sizeof(*r), GFP_KERNEL);
+	r = hf_fail(HF_FAIL_REFRESH_ALLOC) ? NULL :
+	    kmalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
 	r->c = c;

@@ -359,7 +359,8 @@ static long hf_uapi_audit(struct hf_container *c, void __user *arg)
 	struct holdfast_audit audit;
 	int ret;
 
-	if (copy_from_user(&audit, arg, sizeof(audit)))
+	if (hf_fail(HF_FAIL_AUDIT_IN) ||
+	    copy_from_user(&audit, arg, sizeof(audit)))
 		return -EFAULT;
 	if (audit.argsz < sizeof(audit) || audit.reserved)
 		return -EINVAL;
@@ -395,7 +396,8 @@ static long hf_uapi_incoherent(struct hf_container *c, void __user *arg)
 	bool partial;
 	int ret;
 
-	if (copy_from_user(&what, arg, sizeof(what)))
+	if (hf_fail(HF_FAIL_INCOHERENT_IN) ||
+	    copy_from_user(&what, arg, sizeof(what)))
 		return -EFAULT;
 	if (what.argsz < sizeof(what) || what.flags || what.reserved ||
 	    memchr_inv(what.spare, 0, sizeof(what.spare)) ||
@@ -404,7 +406,8 @@ static long hf_uapi_incoherent(struct hf_container *c, void __user *arg)
 		return -EINVAL;
 
 	ranges.max = min_t(u32, what.nr, HF_RANGES_MAX);
-	ranges.range = kcalloc(ranges.max, sizeof(*ranges.range),
+	ranges.range = hf_fail(HF_FAIL_INCOHERENT_ALLOC) ? NULL :
+		       kcalloc(ranges.max, sizeof(*ranges.range),
 			       GFP_KERNEL_ACCOUNT);
 	if (!ranges.range)
 		return -ENOMEM;
@@ -419,7 +422,8 @@ static long hf_uapi_incoherent(struct hf_container *c, void __user *arg)
 		what.flags |= HOLDFAST_INCOHERENT_MORE;
 		what.first = next;
 	}
-	if (copy_to_user(user->ranges, ranges.range,
+	if (hf_fail(HF_FAIL_INCOHERENT_OUT) ||
+	    copy_to_user(user->ranges, ranges.range,
 			 ranges.nr * sizeof(*ranges.range)) ||
 	    copy_to_user(user, &what, sizeof(what)))
 		ret = -EFAULT;
@@ -435,7 +439,8 @@ static long hf_uapi_refresh(struct hf_container *c, void __user *arg)
 	bool partial;
 	int ret;
 
-	if (copy_from_user(&refresh, arg, sizeof(refresh)))
+	if (hf_fail(HF_FAIL_REFRESH_IN) ||
+	    copy_from_user(&refresh, arg, sizeof(refresh)))
 		return -EFAULT;
 	if (refresh.argsz < sizeof(refresh) || refresh.flags || !refresh.size ||
 	    (refresh.iova | refresh.size) & ~PAGE_MASK ||
@@ -447,7 +452,8 @@ static long hf_uapi_refresh(struct hf_container *c, void __user *arg)
 			 &refresh.failed, &partial);
 	if (partial)
 		refresh.flags |= HOLDFAST_REFRESH_PARTIAL;
-	if (copy_to_user(arg, &refresh, sizeof(refresh)))
+	if (hf_fail(HF_FAIL_REFRESH_OUT) ||
+	    copy_to_user(arg, &refresh, sizeof(refresh)))
 		return -EFAULT;
 	return ret;
 }

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <holdfast/coherence.h>
 #include <holdfast/info.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -600,6 +601,61 @@ static int open_close(struct t *t)
 	return r.ret;
 }
 
+/* The same, and a user pays. */
+static bool begin_by_user(struct t *t)
+{
+	hf_must(t_module_param_set(T_MODULE_HOLDFAST, "accounting", "user"));
+	return begin_anon(t);
+}
+
+static void end_by_user(struct t *t)
+{
+	hf_must(t_module_param_set(T_MODULE_HOLDFAST, "accounting", "mm"));
+	end_map(t);
+}
+
+/*
+ * What device and CPU do not share
+ */
+
+/* Turn the auditor off for certain: the failure may be due now. */
+static void audit_off(struct round *r)
+{
+	for (int tries = 0; tries < 2; tries++)
+		if (ok(r, hf_try_audit(r->c, false, -1)))
+			return;
+	hf_expect(false, "the auditor cannot be turned off");
+}
+
+static int part_and_refresh(struct t *t)
+{
+	const bool audit = *(const bool *)t_fail_sequence(t)->arg;
+	const size_t len = 320 * T_PAGE, from = 40 * T_PAGE, part = 100 * T_PAGE;
+	struct round r = { .c = t->c };
+	struct holdfast_range range;
+	char *addr = memory.addr;
+	uint64_t refreshed;
+	long nr;
+
+	if (audit && !ok(&r, hf_try_audit(t->c, true, -1)))
+		return r.ret;
+	if (map(&r, IOVA, addr, len, HF_RW) && map(&r, IOVA + T_2M, addr, T_PAGE, HF_READ)) {
+		hf_require(!madvise(addr + from, part, MADV_DONTNEED), "drop a part");
+		memset(addr + from, 1, part);
+		nr = hf_try_incoherent(t->c, 0, UINT64_MAX, &range, 1, NULL);
+		if (ok(&r, (int)nr))
+			hf_expect(nr == 1 && range.iova == IOVA + from && range.size == part,
+				  "what was dropped: %ld ranges, 0x%llx+0x%llx", nr, range.iova,
+				  range.size);
+		if (ok(&r, hf_try_refresh(t->c, IOVA, len, &refreshed, NULL)))
+			hf_expect_eq(refreshed, part, "refreshed");
+	}
+	finish(&r);
+	if (audit)
+		audit_off(&r);
+	return r.ret;
+}
+
 /*
  * Devices without an IOMMU
  */
@@ -758,6 +814,10 @@ static const struct t_case cases[] = {
 	CASE("a group that the domain refuses",
 	     SWEEP(LIVING, .run = join, .arg = &no, .with = "JOIN_ATTACH", .quick = true)),
 	CASE("open, map, close", SWEEP(ANON, .run = open_close, .quick = true)),
+	CASE("a user pays", SWEEP(.begin = begin_by_user, .run = open_close, .end = end_by_user,
+				  .quick = true)),
+	CASE("compare and refresh", SWEEP(ANON, .run = part_and_refresh, .arg = &no)),
+	CASE("audit and refresh", SWEEP(ANON, .run = part_and_refresh, .arg = &yes)),
 	CASE("a device without IOMMU", SWEEP(ANON, .run = emulated, .quick = true)),
 	CASE("an IOMMU comes and goes", SWEEP(ANON, .run = back, .quick = true)),
 	CASE("a device without IOMMU comes", SWEEP(ANON, .run = second_emulated, .quick = true)),
