@@ -177,6 +177,14 @@ static int map_memory(struct t *t)
 		.arg = &(const struct made){ __VA_ARGS__ }                                 \
 	}
 
+/* With memory that is new each time memory cannot be compared. */
+#define MADE_NEW(...)                                                                      \
+	&(const struct t_sequence)                                                         \
+	{                                                                                  \
+		.begin = begin_map, .run = map_memory, .end = end_map,                     \
+		.arg = &(const struct made){ __VA_ARGS__ }                                 \
+	}
+
 /* Several mappings that stay: what a new domain must get, and what nobody may lose. */
 static struct hf_mem live[3];
 
@@ -793,8 +801,8 @@ static const struct t_case cases[] = {
 	CASE("map hugetlb", MADE("hugetlb2m", 4 * 512, HF_MEM_TOUCHED, HF_RW)),
 	CASE("map shared memory", MADE("shmem4k", 77, HF_MEM_TOUCHED, HF_RW)),
 	CASE("map a file for reading", MADE("file", 33, HF_MEM_READ_TOUCHED, HF_READ)),
-	CASE("map untouched memory", MADE("anon4k", 600, 0, HF_RW)),
-	CASE("map untouched memory for reading", MADE("anon4k", 40, 0, HF_READ)),
+	CASE("map untouched memory", MADE_NEW("anon4k", 600, 0, HF_RW)),
+	CASE("map untouched memory for reading", MADE_NEW("anon4k", 40, 0, HF_READ)),
 	CASE("unmap several", SWEEP(ANON, .run = unmap_forms, .quick = true)),
 	CASE("info", SWEEP(.run = info, .quick = true)),
 	CASE("dirty pages", SWEEP(ANON, .run = track, .quick = true)),

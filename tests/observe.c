@@ -571,6 +571,8 @@ static const struct t_case cases[] = {
 	  O("hugetlb2m", 8 * T_2M, 0, 0, HF_READ, { 0, 8 * T_2M }) },
 	{ "a huge page of a gigabyte", one_mapping, T_HOLDFAST,
 	  O("hugetlb1g", T_1G, 0, T_1G / 2, HF_RW, { 0, T_1G }) },
+	{ "a huge page of a gigabyte at an odd IOVA", one_mapping, T_HOLDFAST,
+	  O("hugetlb1g", T_1G, 0, T_PAGE, HF_RW, { T_1G }) },
 	{ "a huge page of a gigabyte that fits", one_mapping, T_HOLDFAST,
 	  O("hugetlb1g", T_1G, 0, T_1G * 2, HF_RW, { 0, 0, T_1G }) },
 	{ "many mappings", many, T_HOLDFAST, NULL },

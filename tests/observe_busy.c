@@ -294,6 +294,54 @@ static void beside(struct t *t)
 	hf_mem_free(&m);
 }
 
+/* Read up to the end of a line, and nothing ahead. */
+static void read_line(int fd, char *line, size_t size)
+{
+	size_t n = 0;
+
+	do
+		hf_require(n + 1 < size && read(fd, line + n, 1) == 1, "read a byte");
+	while (line[n++] != '\n');
+	line[n] = '\0';
+}
+
+/* A reader that stands behind a row, where now a mapping lies that begins before it. */
+static void overtaken(struct t *t)
+{
+	char path[96], line[512];
+	struct hf_rig r;
+	struct hf_mem m;
+	uint64_t id;
+	int fd;
+
+	(void)t;
+	if (!t_alloc(&m, "anon4k", 8 * T_PAGE, 0, HF_MEM_TOUCHED))
+		return;
+	id = fresh(&r);
+	hf_map(&r.container, IOVA, m.addr, 2 * T_PAGE, HF_RW);
+	hf_map(&r.container, IOVA + T_2M, m.addr, T_PAGE, HF_RW);
+	t_shown_path(path, id, "mappings");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	hf_require(fd >= 0, "open");
+	read_line(fd, line, sizeof(line));
+	/* Not to its end: then the next row is fetched. */
+	hf_require(read(fd, line, 12) == 12, "read");
+	line[12] = '\0';
+	hf_expect_eq(strtoull(line, NULL, 16), IOVA, "the first row");
+	hf_unmap(&r.container, IOVA, 2 * T_PAGE);
+	hf_map(&r.container, IOVA - 2 * T_PAGE, m.addr, m.len, HF_RW);
+	read_line(fd, line, sizeof(line));
+	read_line(fd, line, sizeof(line));
+	hf_expect_eq(strtoull(line, NULL, 16), IOVA + T_2M, "the next row");
+	hf_expect_eq(read(fd, line, sizeof(line)), 0, "the end");
+	/* The end stays the end. */
+	hf_map(&r.container, IOVA + 2 * T_2M, m.addr, T_PAGE, HF_RW);
+	hf_expect_eq(read(fd, line, sizeof(line)), 0, "the end, once more");
+	close(fd);
+	hf_rig_close(&r);
+	hf_mem_free(&m);
+}
+
 /* Files that are open, and being read, when the container goes. */
 static void closed(struct t *t)
 {
@@ -354,6 +402,7 @@ static const struct t_case cases[] = {
 	{ "held", held, T_HOLDFAST, NULL },
 	{ "new", new, T_HOLDFAST, NULL },
 	{ "readers beside maps and unmaps", beside, T_HOLDFAST, NULL },
+	{ "overtaken by a mapping", overtaken, T_HOLDFAST, NULL },
 	{ "closed while it is read", closed, T_HOLDFAST, NULL },
 };
 

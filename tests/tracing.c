@@ -346,35 +346,50 @@ static void failed(struct t *t)
 	hf_mem_free(&m);
 }
 
+struct payer {
+	struct t *t;
+	struct t_gate *gate;
+};
+
 static void over_the_limit(void *arg)
 {
-	struct t *t = arg;
+	struct payer *p = arg;
+	struct t *t = p->t;
 	struct hf_mem m;
 
 	hf_must(hf_mem_alloc("anon4k", 16 * T_PAGE, HF_MEM_TOUCHED, &m));
 	t_unprivileged(4 * T_PAGE);
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, m.len, HF_RW), -ENOMEM, "over the limit");
 	hf_map(t->c, IOVA, m.addr, 2 * T_PAGE, HF_RW);
+	hf_map(t->c, IOVA + T_2M, m.addr, T_PAGE, HF_RW);
+	t_gate_open(p->gate, 1);
+	t_gate_wait(p->gate, 2);
 }
 
 static void charges(struct t *t)
 {
+	struct payer p = { .t = t, .gate = t_gate_new() };
 	pid_t pid;
 
 	trace_on();
-	pid = t_child_start(over_the_limit, t);
-	t_child_end(pid, "somebody with a limit");
+	pid = t_child_start(over_the_limit, &p);
+	t_gate_wait(p.gate, 1);
 	hf_unmap(t->c, IOVA, 2 * T_PAGE);
+	t_gate_open(p.gate, 2);
+	t_child_end(pid, "somebody with a limit");
+	hf_unmap(t->c, IOVA + T_2M, T_PAGE);
 	trace_off();
-	hf_expect_eq(count("hf_charge_take"), 2, "charges");
+	hf_expect_eq(count("hf_charge_take"), 3, "charges");
 	expect_field(event("hf_charge_take", 0), "pid", (uint64_t)pid);
 	expect_field(event("hf_charge_take", 0), "pages", 16);
 	expect_field(event("hf_charge_take", 0), "result", (uint64_t)-ENOMEM);
 	expect_field(event("hf_charge_take", 1), "pid", (uint64_t)pid);
 	expect_field(event("hf_charge_take", 1), "pages", 2);
 	expect_field(event("hf_charge_take", 1), "result", 0);
-	/* Who paid is gone, and nobody gets anything back. */
-	hf_expect_eq(count("hf_charge_refund"), 0, "refunds");
+	/* Not who unmaps; and when who paid is gone, nobody gets anything back. */
+	hf_expect_eq(count("hf_charge_refund"), 1, "refunds");
+	expect_field(event("hf_charge_refund", 0), "pid", (uint64_t)pid);
+	expect_field(event("hf_charge_refund", 0), "pages", 2);
 	hf_expect_eq(field(event("hf_unmap", 0), "pid"), pid, "pid of who mapped it");
 }
 

@@ -39,7 +39,8 @@ enum ht_code ht_command_top(struct ht_source *s, const struct ht_options *o, FIL
 	struct ht_snapshot snap;
 	enum ht_code code;
 
-	if (!o->once && !o->json && out == stdout && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) {
+	if (!o->once && !o->json && out == stdout && isatty(STDOUT_FILENO) &&
+	    isatty(STDIN_FILENO)) {
 		const int signal = ht_top(s, o->order, o->interval_ms, &code);
 
 		/* Ctrl-C is one way to quit. */

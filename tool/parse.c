@@ -291,7 +291,8 @@ static int take_header(struct ht_span line, struct columns *columns, struct ht_f
 		if (!name.len || columns->nr == MAX_COLUMNS)
 			return fault_at(fault, 1, "the names of the columns are not readable");
 		if (i >= 0 && seen[i])
-			return fault_at(fault, 1, "column %s is there twice", mapping_fields[i].name);
+			return fault_at(fault, 1, "column %s is there twice",
+					mapping_fields[i].name);
 		if (i >= 0)
 			seen[i] = true;
 		columns->field[columns->nr++] = i;
@@ -309,7 +310,8 @@ static int take_mapping(struct ht_span line, size_t number, const struct columns
 		struct ht_span value;
 
 		if (!line.at)
-			return fault_at(fault, number, "it has %zu columns, not %zu", i, columns->nr);
+			return fault_at(fault, number, "it has %zu columns, not %zu", i,
+					columns->nr);
 		value = i + 1 < columns->nr ? ht_word(&line) : line;
 		if (f && !take(f, value, m))
 			return wrong_value(fault, number, f->name, value);

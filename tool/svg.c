@@ -15,9 +15,14 @@
 #define WIDTH (LEFT + HT_CELLS * CELL + 20)
 
 static const char *const fills[HT_KINDS] = {
-	[HT_UNMAPPED] = "#f0f0f0",      [HT_IS_1G] = "#1b7837",     [HT_IS_2M] = "#2c7fb8",
-	[HT_IS_4K] = "#e6a532",	        [HT_IS_PFNMAP] = "#8856a7", [HT_IS_UNPINNED] = "#9ecae1",
-	[HT_IS_BUSY] = "#969696",       [HT_IS_INCOHERENT] = "#d7191c",
+	[HT_UNMAPPED] = "#f0f0f0",
+	[HT_IS_1G] = "#1b7837",
+	[HT_IS_2M] = "#2c7fb8",
+	[HT_IS_4K] = "#e6a532",
+	[HT_IS_PFNMAP] = "#8856a7",
+	[HT_IS_UNPINNED] = "#9ecae1",
+	[HT_IS_BUSY] = "#969696",
+	[HT_IS_INCOHERENT] = "#d7191c",
 };
 
 /* A name of a process may have characters that mean something in XML. */

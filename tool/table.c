@@ -142,7 +142,9 @@ static int compare(const void *a, const void *b, void *data)
 	}
 	if (column->ascending == order->reverse)
 		result = -result;
-	return result ? result : (left->info.id > right->info.id) - (left->info.id < right->info.id);
+	if (result)
+		return result;
+	return (left->info.id > right->info.id) - (left->info.id < right->info.id);
 }
 
 void ht_table_sort(struct ht_snapshot *s, struct ht_order order)

@@ -250,7 +250,8 @@ static bool sweep_point(struct t *t, struct before *b, const struct t_points *co
 /* Is memory back after a failure in the middle at each point in @fresh, very often? */
 static bool repeat_once(struct t *t, const struct t_points *counted, const bool *fresh)
 {
-	const long pages_kb = REPEATS * 2, slab_kb = 24;
+	/* A page each time is 4 KB; free pages that CPUs keep for themselves count as lost. */
+	const long pages_kb = REPEATS * 7 / 2, slab_kb = 24;
 	const struct t_level old = t_level();
 	unsigned int rounds = 0;
 	struct t_level now;
