@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <holdfast/coherence.h>
 #include <holdfast/pci.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -338,6 +340,33 @@ static void show_text(struct t *t)
 	unmap_both(t, &m);
 }
 
+/* Memory that was given back under the device: exit status 3, and where. */
+static void incoherent(struct t *t)
+{
+	const uint64_t from = 3 * T_PAGE, part = 2 * T_PAGE;
+	struct mapped m;
+	json_object *o;
+
+	if (!map_both(t, &m))
+		return;
+	hf_must(hf_try_audit(t->c, true, -1));
+	hf_expect_eq(tool("incoherent"), OK, "nothing yet");
+	hf_require(!madvise((char *)m.small.addr + from, part, MADV_DONTNEED), "give back");
+	o = ask_about("incoherent", m.id, INCOHERENT);
+	hf_expect(json_object_get_boolean(at(o, "containers.0.audit")), "it is audited");
+	EXPECT_NUMBER(o, "containers.0.incoherent_bytes", part);
+	hf_expect_eq(json_object_array_length(at(o, "containers.0.incoherent")), 1, "ranges");
+	expect_address(o, "containers.0.incoherent.0.iova", SMALL_IOVA + from);
+	EXPECT_NUMBER(o, "containers.0.incoherent.0.size", part);
+	expect_address(o, "containers.0.incoherent.0.vaddr", (uintptr_t)m.small.addr + from);
+	json_object_put(o);
+	hf_expect_eq(tool("incoherent"), INCOHERENT, "as text");
+	hf_must(hf_try_refresh(t->c, SMALL_IOVA, m.small.len, NULL, NULL));
+	hf_expect_eq(tool("incoherent %" PRIu64, m.id), OK, "refreshed");
+	hf_must(hf_try_audit(t->c, false, -1));
+	unmap_both(t, &m);
+}
+
 static void picture(struct t *t)
 {
 	static const char letters[] = "KKKKKKKKK.";
@@ -496,6 +525,7 @@ static const struct t_case cases[] = {
 	{ "no container", no_container, T_HOLDFAST, NULL },
 	{ "mappings, in JSON", show_json, T_RIG | T_HOLDFAST, NULL },
 	{ "mappings, as text", show_text, T_RIG | T_HOLDFAST, NULL },
+	{ "memory that was given back", incoherent, T_RIG | T_HOLDFAST, NULL },
 	{ "the picture", picture, T_RIG | T_HOLDFAST, NULL },
 	{ "maps that fail", failures, T_RIG | T_HOLDFAST, NULL },
 	{ "two containers", two, T_RIG | T_HOLDFAST, NULL },

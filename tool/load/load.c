@@ -7,13 +7,15 @@
  * Needs two devices bound to vfio-pci (HOLDFAST_DEVICES names others) and huge pages. It makes
  * standing mappings (of "netd" and its "worker" in one container, of "storaged" in another), then
  * is busy for about LOAD_MS: small maps and unmaps, maps of memory that is not there, maps over
- * the memlock limit ("tenant"), an unmap that waits for a long map. Then CMD runs while the
+ * the memlock limit ("tenant"), an unmap that waits for a long map, and memory that is given back
+ * while the device has it ("storaged", whose container is audited). Then CMD runs while the
  * standing mappings still stand.
  *
  * Exit status: that of CMD; 0 without one; 1 when anything did not go as described.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <holdfast/coherence.h>
 #include <holdfast/fail.h>
 #include <holdfast/iommu.h>
 #include <holdfast/memory.h>
@@ -65,18 +67,19 @@ static void on_failure(const char *file, int line, const char *message, void *da
 }
 
 /* A mapping that stands; a kind of memory that this machine lacks is left out. */
-static void stand(const struct hf_container *c, const char *kind, size_t len, uint64_t iova,
-		  uint32_t prot)
+static char *stand(const struct hf_container *c, const char *kind, size_t len, uint64_t iova,
+		   uint32_t prot)
 {
 	struct hf_mem m;
 	const int ret = hf_mem_alloc(kind, len, HF_MEM_TOUCHED, &m);
 
 	if (hf_mem_unavailable(ret)) {
 		fprintf(stderr, "holdfast-load: no memory of kind %s here\n", kind);
-		return;
+		return NULL;
 	}
 	hf_must(ret);
 	hf_map(c, iova, m.addr, m.len, prot);
+	return m.addr;
 }
 
 /* A process that does @fn and lives until @tube is closed; it says when it is through. */
@@ -113,12 +116,17 @@ static void worker(void)
 static void storaged(void)
 {
 	static struct hf_rig r;
-	char bdf[HF_BDF_LEN];
+	char bdf[HF_BDF_LEN], *addr;
 
 	hf_must(hf_pci_vfio_device(1, bdf));
 	hf_must(hf_rig_open(&r, bdf, 0));
-	for (uint64_t i = 0; i < 24; i++)
-		stand(&r.container, "frag4k", 64 * KIB, 0x1000000 + i * 96 * KIB, HF_RW);
+	hf_must(hf_try_audit(&r.container, true, -1));
+	for (uint64_t i = 0; i < 24; i++) {
+		addr = stand(&r.container, "frag4k", 64 * KIB, 0x1000000 + i * 96 * KIB, HF_RW);
+		/* What an allocator does that knows nothing of the device. */
+		if (addr && i % 10 == 7)
+			hf_must(madvise(addr + 16 * KIB, 8 * KIB, MADV_DONTNEED) ? -errno : 0);
+	}
 	stand(&r.container, "file-shared", 2 * MIB, 0x40000000, HF_READ);
 }
 
