@@ -138,6 +138,11 @@ bool hf_ktap_failed(void)
 	return ktap.case_fail;
 }
 
+bool hf_ktap_skipped(void)
+{
+	return ktap.case_skip;
+}
+
 int hf_ktap_exit(void)
 {
 	hf_ktap_end();

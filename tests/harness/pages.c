@@ -191,6 +191,19 @@ void t_pages_part(struct t_pages *p, size_t from, size_t to, uint64_t own)
 	}
 }
 
+void t_pages_mend(struct t_pages *p, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		struct t_page *pg = &p->page[i];
+
+		if (!pg->parted)
+			continue;
+		pg->held = pg->own;
+		pg->parted = false;
+	}
+	learn_pfns(p);
+}
+
 void t_pages_gone(struct t_pages *p, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++)

@@ -108,6 +108,9 @@ void t_pages_unmap(struct t_pages *p);
 /** t_pages_part() - from here on the CPU has pages of its own in a range, with these contents */
 void t_pages_part(struct t_pages *p, size_t from, size_t to, uint64_t own);
 
+/** t_pages_mend() - from here on the device has the CPU's pages in a range */
+void t_pages_mend(struct t_pages *p, size_t from, size_t to);
+
 /** t_pages_gone() - the CPU has no pages in a range any more */
 void t_pages_gone(struct t_pages *p, size_t from, size_t to);
 

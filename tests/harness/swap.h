@@ -8,7 +8,7 @@
 /**
  * t_swap_on() - make 64 MiB of swap space of a RAM disk
  *
- * Off again when the program exits. Needs the module brd.
+ * Off again when the program exits; asked again, the answer is the same. Needs the module brd.
  *
  * Return: 0, or a negative errno: -ENODEV without a RAM disk.
  */

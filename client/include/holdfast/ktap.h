@@ -80,6 +80,9 @@ void hf_ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** hf_ktap_failed() - true when the running case has failed already */
 bool hf_ktap_failed(void);
 
+/** hf_ktap_skipped() - true when the running case has been marked as skipped */
+bool hf_ktap_skipped(void);
+
 /**
  * hf_ktap_exit() - end an open case, print the totals, give the exit code for main()
  *
