@@ -131,7 +131,7 @@ static void hf_user_move(struct hf_charge *charge)
 
 /**
  * hf_charge_take() - charge the current process's mm, or its user
- * @charge: out: the charge, to be given back by hf_charge_refund()
+ * @charge: in: empty; out: the charge, to be given back by hf_charge_refund()
  * @pages: pages; may be 0
  * @by_user: the user pays
  *
@@ -146,9 +146,6 @@ int hf_charge_take(struct hf_charge *charge, unsigned long pages, bool by_user)
 
 	if (unlikely(by_user))
 		return hf_user_take(charge, pages);
-	charge->mm = NULL;
-	charge->user = NULL;
-	charge->pages = 0;
 	if (hf_fail(HF_FAIL_CHARGE_NO_MM) || !mm)
 		return -ENODEV;
 
@@ -292,7 +289,7 @@ void hf_charge_set(struct hf_charge *charge, unsigned long pages)
  */
 int hf_charge_hand_over(struct hf_charge *charge)
 {
-	struct hf_charge new;
+	struct hf_charge new = {};
 	int ret;
 
 	if (charge->mm && charge->mm == current->mm)

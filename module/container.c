@@ -625,7 +625,7 @@ bool hf_container_unmap_exact(struct hf_container *c, dma_addr_t first,
 	mutex_lock(&c->lock);
 	m = hf_container_find(c, first);
 	if (!m || m->iova != first || hf_mapping_last(m) != last ||
-	    !hf_mapping_at_rest(m) || m->external || m->audit || m->stale) {
+	    !hf_mapping_at_rest(m) || hf_mapping_special(m)) {
 		mutex_unlock(&c->lock);
 		return false;
 	}

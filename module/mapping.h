@@ -147,6 +147,17 @@ static inline bool hf_mapping_backed(const struct hf_mapping *m)
 }
 
 /**
+ * hf_mapping_special() - is there more to a mapping than its log and its charge?
+ * @m: the mapping, at rest, its container's lock held
+ *
+ * One test for all: it is made for every unmap.
+ */
+static inline bool hf_mapping_special(const struct hf_mapping *m)
+{
+	return (unsigned long)m->external | (unsigned long)m->audit | m->stale;
+}
+
+/**
  * hf_mapping_check() - say so if a mapping that is done with holds something
  * @m: the mapping
  */
