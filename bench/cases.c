@@ -63,17 +63,6 @@ static const struct {
 };
 #define SCALES (sizeof(scales) / sizeof(*scales))
 
-/* What the coherence auditor costs: beside each the same without it is in the matrix. */
-static const struct {
-	const char *kind;
-	uint64_t size;
-} audits[] = {
-	{ "anon4k", K(4) },
-	{ "frag4k", M(512) },
-	{ "thp", M(512) },
-};
-#define AUDITS (sizeof(audits) / sizeof(*audits))
-
 static bool in_quick(const char *kind, uint64_t size, enum bench_state state)
 {
 	for (size_t i = 0; i < sizeof(quick) / sizeof(*quick); i++)
@@ -129,7 +118,7 @@ struct bench_case *bench_cases(const struct bench_selection *sel, size_t *count)
 
 	while (kinds[nr_kinds].name)
 		nr_kinds++;
-	list = calloc(nr_kinds * SIZES * 2 + 2 + SCALES + AUDITS, sizeof(*list));
+	list = calloc(nr_kinds * SIZES * 2 + 2 + SCALES, sizeof(*list));
 	if (!list)
 		return NULL;
 
@@ -160,17 +149,6 @@ struct bench_case *bench_cases(const struct bench_selection *sel, size_t *count)
 					 .holdfast_only = scales[i].holdfast_only };
 		snprintf(c.name, sizeof(c.name), "%s", scales[i].name);
 		snprintf(c.kind, sizeof(c.kind), "%s", scales[i].kind);
-		if (selected(sel, &c))
-			list[n++] = c;
-	}
-	for (size_t i = 0; i < AUDITS; i++) {
-		char size[BENCH_TEXT];
-
-		describe(&c, audits[i].kind, audits[i].size, 1, BENCH_PREFAULTED);
-		bench_format_size(size, c.size);
-		snprintf(c.name, sizeof(c.name), "audit/%s/%s", c.kind, size);
-		c.holdfast_only = true;
-		c.audit = true;
 		if (selected(sel, &c))
 			list[n++] = c;
 	}

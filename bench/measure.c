@@ -34,7 +34,6 @@
 #include "lane.h"
 
 #include <errno.h>
-#include <holdfast/coherence.h>
 #include <holdfast/iommu.h>
 #include <holdfast/memory.h>
 #include <holdfast/pagemap.h>
@@ -189,26 +188,6 @@ static void keep_memory(struct bench_result *r, const struct bench_lane *lane,
 		};
 }
 
-/* Asked without the auditor: every page is compared. */
-static int turn_ask(const struct bench_setup *s, struct bench_lane *lane, struct bench_result *r,
-		    struct turn *t)
-{
-	uint64_t start;
-	long nr;
-	int ret = hf_try_audit(&lane->container, false, -1);
-
-	if (ret)
-		return fail(r, lane, "auditor off", ret);
-	breathe();
-	start = bench_clock_now(&s->clock);
-	nr = hf_try_incoherent(&lane->container, 0, UINT64_MAX, NULL, 0, NULL);
-	keep(t, BENCH_ASK, bench_clock_since(&s->clock, start));
-	if (nr)
-		return fail(r, lane, "ask", nr < 0 ? (int)nr : -EPROTO);
-	ret = hf_try_audit(&lane->container, true, -1);
-	return ret ? fail(r, lane, "auditor on", ret) : 0;
-}
-
 static int turn_single(const struct bench_setup *s, struct bench_lane *lane,
 		       struct bench_result *r, const struct hf_mem *m, struct turn *t)
 {
@@ -223,8 +202,6 @@ static int turn_single(const struct bench_setup *s, struct bench_lane *lane,
 	if (ret)
 		return fail(r, lane, "map", ret);
 	keep_memory(r, lane, &before);
-	if (r->what.audit && turn_ask(s, lane, r, t))
-		return -1;
 
 	breathe();
 	start = bench_clock_now(&s->clock);
@@ -531,9 +508,6 @@ static int open_lanes(const struct bench_setup *s, struct bench_lane *lanes,
 			return end_case(r, BENCH_FAILED, "%s: cannot open a container for %s: %s",
 					bench_backend_name(s->backends[i]), s->bdfs[i],
 					strerror(-ret));
-		if (r->what.audit && lanes[i].backend == BENCH_HOLDFAST &&
-		    hf_try_audit(&lanes[i].container, true, -1))
-			return end_case(r, BENCH_FAILED, "the auditor cannot be turned on");
 	}
 	return 0;
 }

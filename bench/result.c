@@ -8,7 +8,7 @@
 
 static const char *const backend_names[BENCH_BACKENDS] = { "stock", "holdfast" };
 static const char *const state_names[BENCH_STATES] = { "prefaulted", "never-faulted", "-" };
-static const char *const op_names[BENCH_OPS] = { "map", "unmap", "unmap-all", "null", "ask" };
+static const char *const op_names[BENCH_OPS] = { "map", "unmap", "unmap-all", "null" };
 static const char *const part_names[BENCH_PARTS] = {
 	"null", "pin", "iommu_map", "iommu_unmap", "iommu_unmap_whole", "unpin",
 };

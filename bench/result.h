@@ -41,7 +41,6 @@ enum bench_op {
 	BENCH_UNMAP,     /* VFIO_IOMMU_UNMAP_DMA of exactly what was mapped */
 	BENCH_UNMAP_ALL, /* one VFIO_IOMMU_UNMAP_DMA with VFIO_DMA_UNMAP_FLAG_ALL */
 	BENCH_NULL,      /* an ioctl that VFIO answers without any backend */
-	BENCH_ASK,       /* HOLDFAST_INCOHERENT of what was mapped, without the auditor */
 	BENCH_OPS
 };
 
@@ -86,8 +85,7 @@ enum bench_status { BENCH_MEASURED, BENCH_SKIPPED, BENCH_FAILED, BENCH_STATUSES 
  * @state: the memory before
  * @quick: belongs to the default set
  * @scale: about size as such: aliased memory (alias.h), measured once, memory per mapping too
- * @holdfast_only: not measured on stock, which would take hours or knows nothing of it
- * @audit: with holdfast's coherence auditor on
+ * @holdfast_only: not measured on stock, which would take hours
  */
 struct bench_case {
 	char name[64];
@@ -98,7 +96,6 @@ struct bench_case {
 	bool quick;
 	bool scale;
 	bool holdfast_only;
-	bool audit;
 };
 
 /**

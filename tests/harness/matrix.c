@@ -246,6 +246,8 @@ static void play(struct cell *c, bool early)
 	if (!early)
 		t_auditor_on(&c->auditor, s->t->c);
 	begin(c);
+	/* Nothing is suspect any more: from here on only the event can make it so. */
+	ask(c, ASKED);
 	s->event->happens(s);
 	if (hf_ktap_skipped())
 		return;
