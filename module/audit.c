@@ -157,6 +157,12 @@ static const struct mmu_interval_notifier_ops hf_audit_ops = {
 	.invalidate = hf_audit_invalidate,
 };
 
+static void hf_audit_free(struct hf_audit *a)
+{
+	kvfree(a->parted);
+	kvfree(a);
+}
+
 /**
  * hf_audit_create() - listen to what happens to a mapping's memory
  * @c: the container
@@ -173,7 +179,7 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 {
 	unsigned long pages = m->size >> PAGE_SHIFT;
 	unsigned long blocks = DIV_ROUND_UP(pages, HF_AUDIT_BLOCK);
-	size_t bits = 2 * BITS_TO_LONGS(blocks) + BITS_TO_LONGS(pages);
+	size_t bits = 2 * BITS_TO_LONGS(blocks);
 	struct hf_audit *a;
 	int ret;
 
@@ -182,6 +188,14 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 		     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
+	/* By itself: what kmalloc() gives is a power of two. */
+	a->parted = hf_fail(HF_FAIL_AUDIT_BITMAP) ? NULL :
+		    kvcalloc(BITS_TO_LONGS(pages), sizeof(long),
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!a->parted) {
+		kvfree(a);
+		return ERR_PTR(-ENOMEM);
+	}
 	a->c = c;
 	a->m = m;
 	INIT_LIST_HEAD(&a->pending);
@@ -190,12 +204,11 @@ struct hf_audit *hf_audit_create(struct hf_container *c, struct hf_mapping *m,
 	a->blocks = blocks;
 	a->suspect = a->bits;
 	a->watch = a->suspect + BITS_TO_LONGS(blocks);
-	a->parted = a->watch + BITS_TO_LONGS(blocks);
 	ret = hf_fail_err(HF_FAIL_AUDIT_NOTIFIER) ?:
 	      mmu_interval_notifier_insert(&a->notifier, mm, vaddr, m->size,
 					   &hf_audit_ops);
 	if (ret) {
-		kvfree(a);
+		hf_audit_free(a);
 		/* The first one in a process gives way to any signal. */
 		if (ret == -EINTR && !fatal_signal_pending(current))
 			ret = -ERESTARTNOINTR;
@@ -221,7 +234,7 @@ void hf_audit_destroy(struct hf_audit *a)
 	au->suspects -= a->suspects;
 	au->parted -= a->nr_parted;
 	spin_unlock(&au->lock);
-	kvfree(a);
+	hf_audit_free(a);
 }
 
 /**

@@ -37,7 +37,7 @@ struct mm_struct;
  * @suspect: a bit for each block: to be compared
  * @watch: a bit for each block: has pages that can part without a word
  * @parted: a bit for each page: device and CPU do not share it
- * @bits: room for the three
+ * @bits: room for the first two
  */
 struct hf_audit {
 	struct mmu_interval_notifier notifier;

@@ -118,6 +118,7 @@ HF_FAIL_POINT(DIRTY_TAIL, EFAULT),		/* the last word, out */
 
 /* audit.c, auditor.c */
 HF_FAIL_POINT(AUDIT_ALLOC, ENOMEM),		/* what is known of a mapping */
+HF_FAIL_POINT(AUDIT_BITMAP, ENOMEM),		/* a bit for each page */
 HF_FAIL_POINT(AUDIT_NOTIFIER, ENOMEM),		/* a notifier on its memory */
 HF_FAIL_POINT(AUDITOR_LOCK, EINTR),		/* killed before it is turned */
 
