@@ -17,7 +17,7 @@ user := $(build)/user
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 # PROFILE and IOMMU (one or more of each), T, V and BOOT choose what "test" runs and how; see help.
-# scripts/bench takes PROFILE, MODE, FULL, ONLY, JOBS and RECORD from the environment itself,
+# scripts/bench takes PROFILE, MODE, FULL, ONLY, AUDIT, JOBS and RECORD from the environment itself,
 # scripts/profile PROFILE, BACKEND, KIND, SIZE, STATE, OP and REPS.
 test_flags := $(addprefix --profile ,$(PROFILE)) $(addprefix --iommu ,$(IOMMU)) \
 	$(if $(T),--tests '$(T)') $(if $(V),--verbose) $(if $(BOOT),--append '$(BOOT)')

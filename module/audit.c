@@ -263,6 +263,7 @@ int hf_audit_begin(struct hf_container *c, struct hf_mapping *m,
 		return PTR_ERR(a);
 	/* One that began before has told nobody: let it end. */
 	mmu_interval_read_begin(&a->notifier);
+	/* Pairs with the acquire in hf_audit_nr_parted(). */
 	smp_store_release(&m->audit, a);
 	return 0;
 }

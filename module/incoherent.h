@@ -6,9 +6,9 @@
 #ifndef HOLDFAST_INCOHERENT_H
 #define HOLDFAST_INCOHERENT_H
 
+#include <linux/fs.h>
 #include <linux/types.h>
 
-struct file_operations;
 struct hf_container;
 struct holdfast_range;
 

@@ -125,7 +125,7 @@ static void mapped_while_on(struct t *t)
 		t_auditor_events(&a);
 		expect_known(t->c, IOVA + (i * LEN) + 5 * i * T_PAGE, T_PAGE, "dropped");
 		hf_expect_eq(t_verdict_told(&a, IOVA + i * LEN, PAGES, told), i, "other pages");
-		hf_expect(told[5 * i] && !memchr(told, true, 5 * i), "the page");
+		hf_expect(told[5 * i] && !memchr(told, 1, 5 * i), "the page");
 		hf_unmap(t->c, IOVA + i * LEN, LEN);
 		expect_known(t->c, 0, 0, "unmapped");
 		hf_mem_touch(p, LEN);

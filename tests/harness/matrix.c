@@ -123,7 +123,7 @@ static void foretell(struct cell *c)
 static bool wanted(const struct cell *c)
 {
 	for (unsigned int i = 0; i < c->s.n; i++)
-		if (memchr(c->a[i].want, true, c->a[i].pages))
+		if (memchr(c->a[i].want, 1, c->a[i].pages))
 			return true;
 	return false;
 }
