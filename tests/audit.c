@@ -25,6 +25,7 @@
 #include "child.h"
 #include "harness.h"
 #include "module.h"
+#include "shown.h"
 #include "side.h"
 
 #define IOVA 0x6400000000ULL
@@ -548,6 +549,40 @@ static void watched(struct t *t)
 	close(fd);
 }
 
+/*
+ * A hole so large that the auditor looks before it is made: what it was told of is gone from the
+ * page table, and still in the page cache.
+ */
+static void long_hole(struct t *t)
+{
+	const size_t len = 256UL << 20;
+	const uint64_t end = t_now_ms() + t_patience_ms(60000), id = t_shown_id();
+	const int fd = memfd_create("hole", MFD_CLOEXEC);
+	struct t_shown info;
+	uint64_t gone;
+	char *p;
+
+	hf_require(fd >= 0 && !ftruncate(fd, (off_t)len), "memfd");
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	hf_require(p != MAP_FAILED, "memory");
+	hf_mem_touch(p, len);
+	hf_must(hf_try_audit(t->c, true, -1));
+	hf_map(t->c, IOVA, p, len, HF_RW);
+	hf_require(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)len),
+		   "a hole");
+	/* Nobody asks: the file of the container's numbers says what the auditor found. */
+	do {
+		t_sleep_ms(50);
+		t_shown(id, &info);
+		gone = t_shown_value(&info, "incoherent_bytes");
+	} while (gone != len && t_now_ms() < end);
+	hf_expect_eq(gone, len, "found by itself");
+	hf_must(hf_try_audit(t->c, false, -1));
+	hf_unmap(t->c, IOVA, len);
+	munmap(p, len);
+	close(fd);
+}
+
 static int move_to(const struct hf_container *c, const void *p, uint32_t flags)
 {
 	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map), .flags = flags,
@@ -643,6 +678,7 @@ static const struct t_case cases[] = {
 	{ "a poisoned page", poisoned, T_RIG | T_HOLDFAST, NULL },
 	{ "its memory is charged", charged, T_RIG | T_HOLDFAST, NULL },
 	{ "a hole in what is absent", watched, T_RIG | T_HOLDFAST, NULL },
+	{ "a hole that takes long", long_hole, T_RIG | T_HOLDFAST, NULL },
 	{ "a new address", moved, T_RIG | T_HOLDFAST, NULL },
 	{ "turned on without an address", on_while_moving, T_RIG | T_HOLDFAST, NULL },
 };
