@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "child.h"
 #include "harness.h"
 #include "module.h"
@@ -494,20 +495,26 @@ struct neighbour {
 	unsigned int wrong;
 };
 
-/* Does a page hold contents @was and @is, and nothing else? */
-static bool mixed(const char *page, uint64_t was, uint64_t is)
+/* Does a page hold contents @was and @is, one up to a cut, the other from there on? */
+static bool cut(const char *page, uint64_t was, uint64_t is)
 {
 	char old[T_PAGE], new[T_PAGE];
+	int side = -1, cuts = 0;
 
 	/* A page has its contents in some places only. */
 	memcpy(old, page, T_PAGE);
 	memcpy(new, page, T_PAGE);
 	t_page_fill(old, 0, was);
 	t_page_fill(new, 0, is);
-	for (size_t i = 0; i < T_PAGE; i++)
+	for (size_t i = 0; i < T_PAGE; i++) {
+		if (old[i] == new[i] && page[i] == old[i])
+			continue;
 		if (page[i] != old[i] && page[i] != new[i])
 			return false;
-	return true;
+		cuts += side >= 0 && side != (page[i] == new[i]);
+		side = page[i] == new[i];
+	}
+	return cuts <= 1;
 }
 
 /*
@@ -529,7 +536,7 @@ static void *writes(void *arg)
 		if (t_page_holds(n->page, 0, seed)) {
 			n->came++;
 			last = seed;
-		} else if (mixed(n->page, last, seed)) {
+		} else if (cut(n->page, last, seed)) {
 			n->refused++;
 			n->in_part += !t_page_holds(n->page, 0, last);
 			t_page_fill(n->page, 0, last);
@@ -552,7 +559,7 @@ static void under_dma(struct t *t)
 	const size_t len = 64 * T_PAGE;
 	struct neighbour n = { .port = &t->port };
 	unsigned int rounds = 0;
-	uint64_t refreshed;
+	uint64_t refreshed, pfn, now;
 	pthread_t thread;
 	struct hf_mem m;
 
@@ -563,6 +570,7 @@ static void under_dma(struct t *t)
 	n.page = (char *)m.addr + 9 * T_PAGE;
 	n.iova = IOVA + 9 * T_PAGE;
 	memset(n.page, 0, T_PAGE);
+	t_pfns(n.page, 1, &pfn);
 	t_faults_begin("a run is changed over while the device writes to it");
 	hf_require(!pthread_create(&thread, NULL, writes, &n), "a thread");
 	while (t_now_ms() < end && !hf_ktap_failed()) {
@@ -571,6 +579,9 @@ static void under_dma(struct t *t)
 		hf_expect_eq(hf_try_refresh(t->c, IOVA, len, &refreshed, NULL), 0, "refresh");
 		hf_expect(hf_pattern_is_byte((char *)m.addr + 10 * T_PAGE, 10 * T_PAGE, 0x3c, NULL),
 			  "nobody wrote to the new pages");
+		/* What does not come is refused, not written to a page the CPU has left. */
+		t_pfns(n.page, 1, &now);
+		hf_expect_eq(now, pfn, "the neighbour's PFN");
 		rounds++;
 	}
 	atomic_store(&n.stop, true);
