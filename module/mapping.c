@@ -79,6 +79,7 @@ struct hf_mapping *hf_mapping_alloc(void)
  */
 void hf_mapping_free(struct hf_mapping *m)
 {
+	WARN_ON_ONCE(m->external || m->audit);
 	kmem_cache_free(hf_mapping_cache, m);
 }
 

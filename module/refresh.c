@@ -504,6 +504,9 @@ static int hf_refresh_replace(struct hf_refresh *r, u64 *failed)
 	r->from = 0;
 	r->to = 0;
 	ret = hf_refresh_build(r);
+	/* The new log stands for the very pages of the old one. */
+	if (WARN_ON_ONCE(!ret && r->full.pages != m->log.pages))
+		ret = -EIO;
 	if (ret) {
 		*failed = hf_iova_of(m, r->full.pages);
 		hf_refresh_unpin(&r->fresh, false);
