@@ -48,8 +48,10 @@ void bench_format_value(char buf[BENCH_TEXT], double value)
 		snprintf(buf, BENCH_TEXT, "%.2f", value);
 	else if (value < 99.95)
 		snprintf(buf, BENCH_TEXT, "%.1f", value);
-	else
+	else if (value < 1e18)
 		thousands(buf, (unsigned long long)(value + 0.5));
+	else
+		snprintf(buf, BENCH_TEXT, "%.3g", value);
 }
 
 void bench_format_ratio(char buf[BENCH_TEXT], double ratio)

@@ -21,7 +21,7 @@ void bench_format_size(char buf[BENCH_TEXT], uint64_t bytes);
  * bench_format_value() - a cost, with three digits that matter
  *
  * 0.026, 2.45, 27.9, 1 625: at least three significant digits, none after the point from 100
- * on, blanks between thousands.
+ * on, blanks between thousands. 2.4e+19 where no integer holds it.
  */
 void bench_format_value(char buf[BENCH_TEXT], double value);
 

@@ -6,6 +6,7 @@
 #include "format.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +18,13 @@ static json_object *member(json_object *o, const char *key)
 	return value;
 }
 
-/* A number member, or @otherwise. */
+/* A number member, or @otherwise. Nothing is over a budget of NaN, so that is none. */
 static double number(json_object *o, const char *key, double otherwise)
 {
 	json_object *value = member(o, key);
+	const double x = value ? json_object_get_double(value) : otherwise;
 
-	return value ? json_object_get_double(value) : otherwise;
+	return isfinite(x) ? x : otherwise;
 }
 
 static const char *text(json_object *o, const char *key)
@@ -37,6 +39,29 @@ static double slack(json_object *budgets)
 	return 1.0 + number(budgets, "slack_percent", 1.0) / 100.0;
 }
 
+/* An array of names. */
+static bool has_names(json_object *o, const char *key)
+{
+	json_object *names = member(o, key);
+
+	if (!json_object_is_type(names, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(names); i++)
+		if (!json_object_is_type(json_object_array_get_idx(names, i), json_type_string))
+			return false;
+	return true;
+}
+
+bool gate_valid(json_object *o)
+{
+	return json_object_is_type(o, json_type_object) &&
+	       !strcmp(text(o, "schema"), GATE_SCHEMA) &&
+	       json_object_get_int(member(o, "version")) == GATE_SCHEMA_VERSION &&
+	       has_names(o, "cases") && has_names(o, "subset") &&
+	       json_object_is_type(member(o, "targets"), json_type_array) &&
+	       json_object_is_type(member(o, "profiles"), json_type_object);
+}
+
 int gate_read(const char *path, json_object **budgets)
 {
 	json_object *o;
@@ -45,12 +70,7 @@ int gate_read(const char *path, json_object **budgets)
 	o = json_object_from_file(path);
 	if (!o)
 		return errno == ENOENT || errno == EACCES ? -errno : -EPROTO;
-	if (!json_object_is_type(o, json_type_object) || strcmp(text(o, "schema"), GATE_SCHEMA) ||
-	    json_object_get_int(member(o, "version")) != GATE_SCHEMA_VERSION ||
-	    !json_object_is_type(member(o, "cases"), json_type_array) ||
-	    !json_object_is_type(member(o, "subset"), json_type_array) ||
-	    !json_object_is_type(member(o, "targets"), json_type_array) ||
-	    !json_object_is_type(member(o, "profiles"), json_type_object)) {
+	if (!gate_valid(o)) {
 		json_object_put(o);
 		return -EPROTO;
 	}

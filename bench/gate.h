@@ -55,6 +55,9 @@ struct gate_counts {
 	unsigned int missed;
 };
 
+/** gate_valid() - is this value, or NULL, budgets that the functions below can work with? */
+bool gate_valid(json_object *o);
+
 /**
  * gate_read() - read a file of budgets
  * @path: file

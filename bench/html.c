@@ -67,11 +67,13 @@ static void reasons(FILE *out, const struct bench_run *run, enum bench_status st
 
 static void members(FILE *out, json_object *o)
 {
-	if (!o)
+	if (!json_object_is_type(o, json_type_object))
 		return;
 	json_object_object_foreach(o, key, value) {
-		fprintf(out, "<dt>%s<dd>", key);
-		bench_html_escape(out, json_object_get_string(value));
+		fputs("<dt>", out);
+		bench_html_escape(out, key);
+		fputs("<dd>", out);
+		bench_html_escape(out, value ? json_object_get_string(value) : "");
 		fputc('\n', out);
 	}
 }
@@ -82,8 +84,9 @@ void bench_html(FILE *out, const struct bench_run *runs, const char *const *svgs
 	for (size_t i = 0; i < count; i++) {
 		const struct bench_run *run = &runs[i];
 
-		fprintf(out, "<h2>Linux %s: %s</h2>\n", bench_run_text(run, "kernel"),
-			bench_mode_unit(run->mode));
+		fputs("<h2>Linux ", out);
+		bench_html_escape(out, bench_run_text(run, "kernel"));
+		fprintf(out, ": %s</h2>\n", bench_mode_unit(run->mode));
 		inline_svg(out, svgs[i]);
 		bench_table_html(out, run);
 		reasons(out, run, BENCH_FAILED, "<h3>Failed</h3>\n<ul>\n");

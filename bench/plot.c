@@ -8,6 +8,21 @@
 #include <errno.h>
 #include <string.h>
 
+/*
+ * A string of gnuplot's. Between single quotes nothing is substituted; a double quote would have
+ * the shell run what stands between backquotes.
+ */
+static void put_string(FILE *out, const char *text)
+{
+	fputc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputc('\'', out);
+		fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+	}
+	fputc('\'', out);
+}
+
 /* Largest of the cases that differ in size only? Small maps are a bar of their own. */
 static bool worth_a_bar(const struct bench_run *run, const struct bench_result *r)
 {
@@ -29,6 +44,7 @@ static void label(FILE *out, const struct bench_case *c)
 {
 	char size[BENCH_TEXT], count[BENCH_TEXT] = "";
 
+	/* Data blocks know double quotes only; kinds have none (result_json.c). */
 	bench_format_size(size, c->size);
 	if (c->maps > 1)
 		snprintf(count, sizeof(count), "%ux", c->maps);
@@ -94,6 +110,7 @@ static void panel(FILE *out, enum bench_op op, const char *labels)
 int bench_plot_gnuplot(FILE *out, const struct bench_run *run, const char *svg)
 {
 	struct extent e = { .low = 1e300 };
+	char title[512];
 
 	block(out, run, BENCH_MAP, &e);
 	block(out, run, BENCH_UNMAP, &e);
@@ -102,8 +119,15 @@ int bench_plot_gnuplot(FILE *out, const struct bench_run *run, const char *svg)
 
 	fprintf(out,
 		"set terminal svg size %u,760 dynamic enhanced font \"sans,12\" background \"white\"\n"
-		"set output \"%s\"\n"
-		"set multiplot title \"Linux %s, %s IOMMU: %s per 4K page\" noenhanced\n"
+		"set output ", 300 + e.rows * 55);
+	put_string(out, svg);
+	snprintf(title, sizeof(title), "Linux %s, %s IOMMU: %s per 4K page",
+		 bench_run_text(run, "kernel"), bench_run_text(run, "iommu"),
+		 bench_mode_unit(run->mode));
+	fputs("\nset multiplot title ", out);
+	put_string(out, title);
+	fprintf(out,
+		" noenhanced\n"
 		"set style data histograms\n"
 		"set style histogram clustered gap 1\n"
 		"set style fill solid noborder\n"
@@ -117,8 +141,7 @@ int bench_plot_gnuplot(FILE *out, const struct bench_run *run, const char *svg)
 		"set xrange [-1:%u]\n"
 		"set lmargin at screen 0.05\n"
 		"set rmargin at screen 0.93\n",
-		300 + e.rows * 55, svg, bench_run_text(run, "kernel"), bench_run_text(run, "iommu"),
-		bench_mode_unit(run->mode), e.low / 3, e.high * 6, e.rows);
+		e.low / 3, e.high * 6, e.rows);
 	fputs("set tmargin at screen 0.89\nset bmargin at screen 0.57\n"
 	      "set key at screen 0.93,0.99 right top horizontal\n"
 	      "set format x \"\"\nset xtics scale 0\n",

@@ -123,6 +123,14 @@ bool bench_result_loss(const struct bench_result *r, enum bench_op op, enum benc
 	return op != BENCH_NULL && gain >= 0 && gain < (mode == BENCH_COUNT ? 0.998 : 0.95);
 }
 
+/* Millionths; the limit of what can be told where it is more. */
+static uint64_t ppm_of(uint64_t part, uint64_t whole)
+{
+	const double ppm = 1e6 * (double)part / (double)whole;
+
+	return ppm < 0x1p64 ? (uint64_t)ppm : UINT64_MAX;
+}
+
 double bench_race_ratio(const struct bench_race *r, enum bench_backend backend)
 {
 	const struct bench_series *part = &r->part[backend], *whole = &r->whole[backend];
@@ -133,8 +141,7 @@ double bench_race_ratio(const struct bench_race *r, enum bench_backend backend)
 	for (unsigned int i = 0; i < part->count; i++) {
 		if (!whole->values[i])
 			return -1.0;
-		bench_series_add(&ppm, (uint64_t)(1e6 * (double)part->values[i] /
-						  (double)whole->values[i]));
+		bench_series_add(&ppm, ppm_of(part->values[i], whole->values[i]));
 	}
 	return (double)bench_series_median(&ppm) / 1e6;
 }
@@ -161,10 +168,11 @@ const char *bench_run_text(const struct bench_run *run, const char *key)
 {
 	json_object *value;
 
-	if (json_object_object_get_ex(run->host, key, &value) ||
-	    json_object_object_get_ex(run->guest, key, &value))
-		return json_object_get_string(value);
-	return "";
+	if (!json_object_object_get_ex(run->host, key, &value) &&
+	    !json_object_object_get_ex(run->guest, key, &value))
+		return "";
+	/* JSON's null is no object to json-c. */
+	return value ? json_object_get_string(value) : "";
 }
 
 void bench_run_free(struct bench_run *run)

@@ -264,6 +264,18 @@ const char *bench_run_text(const struct bench_run *run, const char *key);
 /** bench_run_free() - free everything a run owns */
 void bench_run_free(struct bench_run *run);
 
+/** bench_run_to_json() - a run as JSON, to be put */
+json_object *bench_run_to_json(const struct bench_run *run);
+
+/**
+ * bench_run_from_json() - a run from JSON
+ * @o: any value, NULL too; stays the caller's
+ * @run: to fill in; bench_run_free() it
+ *
+ * Return: 0; -EPROTO for another schema or version or what is no run.
+ */
+int bench_run_from_json(json_object *o, struct bench_run *run);
+
 /**
  * bench_run_write() - write a run as JSON
  * @run: the run

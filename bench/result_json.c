@@ -8,7 +8,9 @@
 #include "format.h"
 #include "result.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,11 +189,9 @@ static json_object *race_to_json(const struct bench_race *r, double noise)
 	return o;
 }
 
-int bench_run_write(const struct bench_run *run, const char *path)
+json_object *bench_run_to_json(const struct bench_run *run)
 {
 	json_object *o = json_object_new_object(), *cases = json_object_new_array();
-	char temporary[4096];
-	int ret = 0;
 
 	put_text(o, "schema", BENCH_SCHEMA);
 	put_number(o, "version", BENCH_SCHEMA_VERSION);
@@ -216,6 +216,14 @@ int bench_run_write(const struct bench_run *run, const char *path)
 							bench_noise_percent(run->mode)));
 		put(o, "concurrency", races);
 	}
+	return o;
+}
+
+int bench_run_write(const struct bench_run *run, const char *path)
+{
+	json_object *o = bench_run_to_json(run);
+	char temporary[4096];
+	int ret = 0;
 
 	errno = 0;
 	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
@@ -240,6 +248,20 @@ static bool get_text(json_object *o, const char *key, char *buf, size_t size)
 	    !json_object_is_type(value, json_type_string))
 		return false;
 	return snprintf(buf, size, "%s", json_object_get_string(value)) < (int)size;
+}
+
+/*
+ * A name of a case, a race or a kind of memory. It goes into tables, HTML and gnuplot's programs
+ * as it is, so it has nothing in it that means something to any of them.
+ */
+static bool get_name(json_object *o, const char *key, char *buf, size_t size)
+{
+	if (!get_text(o, key, buf, size) || !*buf)
+		return false;
+	for (; *buf; buf++)
+		if (!isalnum((unsigned char)*buf) && !strchr("-_./+", *buf))
+			return false;
+	return true;
 }
 
 static bool get_number(json_object *o, const char *key, uint64_t *number)
@@ -359,7 +381,9 @@ static bool read_memory(json_object *o, struct bench_result *r)
 		if (!json_object_object_get_ex(memory, bench_backend_name(b), &of_backend))
 			continue;
 		if (!json_object_object_get_ex(of_backend, "slab", &slab) ||
-		    !json_object_object_get_ex(of_backend, "all", &all))
+		    !json_object_object_get_ex(of_backend, "all", &all) ||
+		    !json_object_is_type(slab, json_type_int) ||
+		    !json_object_is_type(all, json_type_int) || !r->what.maps)
 			return false;
 		r->memory[b] = (struct bench_memory){ .known = true,
 						      .slab = json_object_get_int64(slab),
@@ -373,8 +397,8 @@ static bool read_result(json_object *o, struct bench_result *r)
 	unsigned int state, status;
 	uint64_t maps;
 
-	if (!get_text(o, "name", r->what.name, sizeof(r->what.name)) ||
-	    !get_text(o, "kind", r->what.kind, sizeof(r->what.kind)) ||
+	if (!get_name(o, "name", r->what.name, sizeof(r->what.name)) ||
+	    !get_name(o, "kind", r->what.kind, sizeof(r->what.kind)) ||
 	    !get_number(o, "size", &r->what.size) || !get_number(o, "maps", &maps) ||
 	    maps > UINT32_MAX || !get_choice(o, "state", state_name, BENCH_STATES, &state) ||
 	    !get_choice(o, "status", status_name, BENCH_STATUSES, &status))
@@ -392,13 +416,16 @@ static bool read_race(json_object *o, struct bench_race *r)
 	json_object *backends, *of_backend, *value;
 	unsigned int status;
 
-	if (!get_text(o, "name", r->name, sizeof(r->name)) ||
+	if (!get_name(o, "name", r->name, sizeof(r->name)) ||
 	    !get_text(o, "what", r->what, sizeof(r->what)) ||
 	    !json_object_object_get_ex(o, "target", &value) ||
 	    !get_choice(o, "status", status_name, BENCH_STATUSES, &status) ||
 	    !json_object_object_get_ex(o, "backends", &backends))
 		return false;
 	r->target = json_object_get_double(value);
+	/* json-c reads NaN and Infinity; nobody reads them when they are written. */
+	if (!isfinite(r->target))
+		return false;
 	r->status = status;
 	get_text(o, "reason", r->reason, sizeof(r->reason));
 	for (int b = 0; b < BENCH_BACKENDS; b++) {
@@ -464,20 +491,26 @@ static bool read_run(json_object *o, struct bench_run *run)
 	return read_races(o, run);
 }
 
+int bench_run_from_json(json_object *o, struct bench_run *run)
+{
+	*run = (struct bench_run){ 0 };
+	if (read_run(o, run))
+		return 0;
+	bench_run_free(run);
+	return -EPROTO;
+}
+
 int bench_run_read(struct bench_run *run, const char *path)
 {
 	json_object *o;
-	int ret = 0;
+	int ret;
 
 	*run = (struct bench_run){ 0 };
 	errno = 0;
 	o = json_object_from_file(path);
 	if (!o)
 		return errno == ENOENT || errno == EACCES ? -errno : -EPROTO;
-	if (!read_run(o, run)) {
-		bench_run_free(run);
-		ret = -EPROTO;
-	}
+	ret = bench_run_from_json(o, run);
 	json_object_put(o);
 	return ret;
 }

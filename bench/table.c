@@ -501,9 +501,9 @@ static void html_calls(FILE *out, const struct bench_run *run)
 {
 	if (!any_calls(run))
 		return;
-	fprintf(out, "<h3>Calls of one whole operation</h3>\n<p>iommu_map* / iommu_unmap* / flush "
-		     "(%s)</p>\n<table>\n<tr><th>case<th>op<th>stock<th>holdfast</tr>\n",
-		*run->flush_symbol ? run->flush_symbol : run->calls_reason);
+	fputs("<h3>Calls of one whole operation</h3>\n<p>iommu_map* / iommu_unmap* / flush (", out);
+	bench_html_escape(out, *run->flush_symbol ? run->flush_symbol : run->calls_reason);
+	fputs(")</p>\n<table>\n<tr><th>case<th>op<th>stock<th>holdfast</tr>\n", out);
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_result *r = &run->results[i];
 

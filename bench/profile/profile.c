@@ -231,7 +231,8 @@ int profile_make(const struct profile_counts *counts, const struct profile_symbo
 		if (s && address == s->address)
 			row->calls += counts->executed[i];
 	}
-	qsort(profile->rows, profile->count, sizeof(*profile->rows), dearest_first);
+	if (profile->count)
+		qsort(profile->rows, profile->count, sizeof(*profile->rows), dearest_first);
 	return 0;
 }
 

@@ -306,6 +306,49 @@ static void test_record_keeps_and_survives(void **state)
 	assert_int_equal(gate_read(path, &back), -ENOENT);
 }
 
+static void test_hostile_budgets(void **state)
+{
+	static const char *const lists[] = { "[null]", "[1]", "[\"a\",{}]", "null", "{}" };
+	struct bench_run run;
+	struct gate_counts counts = { 0 };
+	json_object *o;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		o = budgets();
+		assert_true(gate_valid(o));
+		json_object_object_add(o, "subset", json_tokener_parse(lists[i]));
+		assert_false(gate_valid(o));
+		json_object_put(o);
+	}
+	assert_false(gate_valid(NULL));
+
+	/* A budget that is no number is none: nothing would be over it. */
+	sample(&run, 2 * PAGES, 10);
+	o = budgets();
+	assert_int_equal(gate_record(o, "6.1", &run), 2);
+	json_object_object_add(o, "slack_percent", json_tokener_parse("NaN"));
+	json_object_object_add(run.guest, "kernel", NULL);
+	f = open_memstream(&text, &size);
+	assert_non_null(f);
+	assert_int_equal(gate_check(f, o, "6.1", true, &run, &counts), 0);
+	fclose(f);
+	assert_int_equal(counts.passed, 2);
+	run.results[0].ops[BENCH_MAP][BENCH_HOLDFAST].values[0] *= 2;
+	counts = (struct gate_counts){ 0 };
+	f = fopen("/dev/null", "w");
+	assert_non_null(f);
+	assert_int_equal(gate_check(f, o, "6.1", true, &run, &counts), 0);
+	fclose(f);
+	assert_int_equal(counts.failed, 1);
+	free(text);
+	json_object_put(o);
+	bench_run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_other_kernel),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_hostile_budgets),
 		cmocka_unit_test(test_record_keeps_and_survives),
 	};
 

@@ -335,6 +335,78 @@ static void test_foreign_files(void **state)
 	assert_int_equal(bench_run_read(&run, s->json), -ENOENT);
 }
 
+#define RUN_BEGIN "{\"schema\":\"holdfast-bench\",\"version\":1,\"mode\":\"count\",\"clock_overhead\":0,"
+#define SERIES "{\"samples\":[18446744073709551615]}"
+#define CASE(name, kind, maps, more)                                                       \
+	"\"cases\":[{\"name\":\"" name "\",\"kind\":\"" kind "\",\"size\":4096,\"maps\":" maps \
+	",\"state\":\"prefaulted\",\"status\":\"measured\"," more "\"ops\":{\"map\":{\"stock\":"    \
+	SERIES ",\"holdfast\":" SERIES "}}}]"
+
+static int read_text(const char *text, struct bench_run *run)
+{
+	json_object *o = json_tokener_parse(text);
+	const int ret = bench_run_from_json(o, run);
+
+	assert_non_null(o);
+	json_object_put(o);
+	return ret;
+}
+
+/* What would be a part of a program, of a page, or no JSON any more, when it is written. */
+static void test_hostile_values(void **state)
+{
+	static const char *const texts[] = {
+		RUN_BEGIN CASE("x", "", "1", "") "}",
+		RUN_BEGIN CASE("x", "a\\nEND\\nsystem(1)", "1", "") "}",
+		RUN_BEGIN CASE("x", "a`b`", "1", "") "}",
+		RUN_BEGIN CASE("<b>", "thp", "1", "") "}",
+		RUN_BEGIN CASE("x", "thp", "0",
+			       "\"memory\":{\"stock\":{\"slab\":1,\"all\":2}},") "}",
+		RUN_BEGIN CASE("x", "thp", "1",
+			       "\"memory\":{\"stock\":{\"slab\":null,\"all\":2}},") "}",
+		RUN_BEGIN "\"cases\":[],\"concurrency\":[{\"name\":\"x\",\"what\":\"\",\"target\":NaN,"
+		"\"status\":\"measured\",\"backends\":{}}]}",
+	};
+	struct bench_run run;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (read_text(texts[i], &run) != -EPROTO)
+			fail_msg("taken: %s", texts[i]);
+}
+
+/* Numbers of 64 bits, members that are null, and text that others would carry out. */
+static void test_odd_values(void **state)
+{
+	struct bench_run run;
+	char *text;
+
+	(void)state;
+	assert_int_equal(read_text(RUN_BEGIN CASE("x", "thp", "1", "") ",\"host\":{\"kernel\":null,"
+				   "\"<x\":null},\"guest\":\"<x\",\"concurrency\":[{\"name\":\"x\","
+				   "\"what\":\"\",\"target\":1,\"status\":\"measured\",\"backends\":"
+				   "{\"stock\":{\"part\":" SERIES ",\"whole\":{\"samples\":[1]}}}}]}", &run), 0);
+	assert_string_equal(bench_run_text(&run, "kernel"), "");
+	assert_true(bench_race_ratio(&run.races[0], BENCH_STOCK) > 1e13);
+	text = printed(as_text, &run);
+	assert_non_null(strstr(text, "1.84e+19"));
+	free(text);
+	text = printed(as_html, &run);
+	assert_null(strstr(text, "<x"));
+	free(text);
+	bench_run_free(&run);
+
+	assert_int_equal(read_text(RUN_BEGIN CASE("x", "thp", "1", "") ",\"guest\":{\"kernel\":"
+				   "\"`a`\\n'\\\"<x\",\"iommu\":\"\"}}", &run), 0);
+	text = printed(as_plot, &run);
+	assert_non_null(strstr(text, "set multiplot title 'Linux `a` ''\"<x,  IOMMU"));
+	free(text);
+	text = printed(as_html, &run);
+	assert_null(strstr(text, "<x"));
+	free(text);
+	bench_run_free(&run);
+}
+
 static void test_text_table(void **state)
 {
 	struct bench_run run;
@@ -402,7 +474,7 @@ static void test_plot(void **state)
 	(void)state;
 	sample(&run);
 	text = printed(as_plot, &run);
-	assert_non_null(strstr(text, "set output \"out.svg\""));
+	assert_non_null(strstr(text, "set output 'out.svg'"));
 	assert_non_null(strstr(text, "\"thp 64M unfaulted\" 600 20 600 \"30.0x\""));
 	assert_null(strstr(text, "hugetlb1g"));
 	free(text);
@@ -436,6 +508,8 @@ int main(void)
 		cmocka_unit_test(test_loss_threshold),
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_files, setup, teardown),
+		cmocka_unit_test(test_hostile_values),
+		cmocka_unit_test(test_odd_values),
 		cmocka_unit_test(test_text_table),
 		cmocka_unit_test(test_stock_only),
 		cmocka_unit_test(test_markdown),

@@ -127,6 +127,21 @@ static const struct profile_row *row(const struct profile *p, const char *name)
 	return NULL;
 }
 
+/* Nothing was executed: nothing to sort. */
+static void test_no_counts(void **state)
+{
+	struct profile_symbols s = { 0 };
+	struct profile_counts c;
+	struct profile p;
+
+	(void)state;
+	assert_int_equal(counts_of("holdfast-count 1\n0\n", &c), 0);
+	assert_int_equal(profile_make(&c, &s, &p), 0);
+	assert_int_equal(p.count, 0);
+	profile_free(&p);
+	profile_free_counts(&c);
+}
+
 static void test_join(void **state)
 {
 	struct profile_symbols s;
@@ -179,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_kallsyms),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_what_is_no_counts),
+		cmocka_unit_test(test_no_counts),
 		cmocka_unit_test(test_join),
 	};
 
