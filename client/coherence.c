@@ -2,11 +2,39 @@
 /*
  * coherence.c - holdfast's own ioctls.
  */
+#include <errno.h>
 #include <holdfast/coherence.h>
+#include <holdfast/pagemap.h>
 #include <string.h>
 
 /* Ranges asked for with one call. */
 #define ROOM 64
+
+/*
+ * Is an answer what was promised: ranges in order, within the pages that were asked for, and the
+ * place to go on at, if there is one, behind them? Or there would be no end.
+ */
+static bool ordered(const struct holdfast_incoherent *what, uint64_t first, uint64_t last)
+{
+	const bool more = what->flags & HOLDFAST_INCOHERENT_MORE;
+	const uint64_t asked = first, limit = last;
+
+	if (what->nr > ROOM)
+		return false;
+	first &= ~(HF_PAGE_SIZE - 1);
+	last |= HF_PAGE_SIZE - 1;
+	for (size_t i = 0; i < what->nr; i++) {
+		const struct holdfast_range *r = &what->ranges[i];
+
+		if (!r->size || r->iova < first || r->iova > last || r->size - 1 > last - r->iova)
+			return false;
+		/* One that ends where the address space does has nothing behind it. */
+		if ((more || i + 1 < what->nr) && r->size - 1 == last - r->iova)
+			return false;
+		first = r->iova + r->size;
+	}
+	return !more || (what->first > asked && what->first >= first && what->first <= limit);
+}
 
 int hf_try_audit(const struct hf_container *c, bool on, int eventfd)
 {
@@ -42,6 +70,8 @@ long hf_try_incoherent(const struct hf_container *c, uint64_t first, uint64_t la
 		ret = hf_container_ioctl(c, HOLDFAST_INCOHERENT, &what);
 		if (ret < 0)
 			return ret;
+		if (!ordered(&what.head, first, last))
+			return -EPROTO;
 		for (size_t i = 0; i < what.head.nr; i++, nr++)
 			if (nr < max)
 				ranges[nr] = what.head.ranges[i];

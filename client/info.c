@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Much more than any answer has been; what is longer is none. */
+#define ANSWER_MAX (1U << 20)
+
 struct answer {
 	const char *bytes;
 	size_t len;
@@ -94,6 +97,7 @@ int hf_info_parse(const void *buf, size_t len, struct hf_iommu_info *info)
 {
 	/* Kernels from before the capability chain end their answer after iova_pgsizes. */
 	const size_t min = offsetof(struct vfio_iommu_type1_info, cap_offset);
+	const size_t fixed = min + sizeof(((struct vfio_iommu_type1_info *)NULL)->cap_offset);
 	const struct answer a = { .bytes = buf, .len = len };
 	struct vfio_iommu_type1_info head = { 0 };
 	struct vfio_info_cap_header cap;
@@ -115,7 +119,7 @@ int hf_info_parse(const void *buf, size_t len, struct hf_iommu_info *info)
 		if (!budget--)
 			return -EPROTO;
 		/* A capability inside the fixed part is a lie. */
-		if (offset < min || copy_out(&a, offset, &cap, sizeof(cap)))
+		if (offset < fixed || copy_out(&a, offset, &cap, sizeof(cap)))
 			return -EPROTO;
 		ret = parse_cap(&a, offset, &cap, info);
 		if (ret)
@@ -148,6 +152,10 @@ int hf_container_info(const struct hf_container *c, struct hf_iommu_info *info)
 			break;
 		}
 		size = answer->argsz;
+		if (size > ANSWER_MAX) {
+			ret = -E2BIG;
+			break;
+		}
 	}
 	free(answer);
 	return ret;

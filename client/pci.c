@@ -16,14 +16,20 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of a char, whatever its sign. */
+static bool is_hex(char c)
+{
+	return isxdigit((unsigned char)c);
+}
+
 /* dddd:bb:dd.f, hexadecimal, four or more digits of domain. */
 static bool bdf_ok(const char *bdf)
 {
 	const size_t domain = strspn(bdf, "0123456789abcdefABCDEF");
 	const char *p = bdf + domain;
 
-	return domain >= 4 && strlen(bdf) < HF_BDF_LEN && p[0] == ':' && isxdigit(p[1]) &&
-	       isxdigit(p[2]) && p[3] == ':' && isxdigit(p[4]) && isxdigit(p[5]) && p[6] == '.' &&
+	return domain >= 4 && strlen(bdf) < HF_BDF_LEN && p[0] == ':' && is_hex(p[1]) &&
+	       is_hex(p[2]) && p[3] == ':' && is_hex(p[4]) && is_hex(p[5]) && p[6] == '.' &&
 	       p[7] >= '0' && p[7] <= '7' && !p[8];
 }
 

@@ -2,6 +2,7 @@
 /*
  * proc.c - counters out of /proc and /sys.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <holdfast/proc.h>
@@ -56,26 +57,46 @@ int hf_proc_write_file(const char *path, const char *text)
 	return ret;
 }
 
-/*
- * Value after "key<separators>" at the start of a line of a file. Files that do not fit into
- * a fixed buffer (vmstat has over 150 lines) are read line by line.
- */
-static int find_line(const char *path, const char *key, uint64_t *value)
+/* A decimal number, and nothing right behind it, in a line that ends at @stop. */
+static int number_of(const char *text, const char *stop, uint64_t *value)
+{
+	unsigned long long number;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EPROTO;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	/* A NUL in the line ends no number. */
+	if (errno || (end != stop && (!*end || !strchr(" \t\n", *end))))
+		return -EPROTO;
+	*value = number;
+	return 0;
+}
+
+int hf_proc_find(FILE *f, const char *key, uint64_t *value)
 {
 	const size_t len = strlen(key);
-	char line[256];
+	char *line = NULL;
 	int ret = -ENOENT;
+	size_t room = 0;
+	ssize_t got;
+
+	while (ret == -ENOENT && (got = getline(&line, &room, f)) >= 0)
+		if (!strncmp(line, key, len) && line[len] && strchr(" \t:", line[len]))
+			ret = number_of(line + len + strspn(line + len, " \t:"), line + got, value);
+	free(line);
+	return ret;
+}
+
+static int find_line(const char *path, const char *key, uint64_t *value)
+{
 	FILE *f = fopen(path, "re");
+	int ret;
 
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, key, len) && strchr(" \t:", line[len])) {
-			*value = strtoull(line + len + strspn(line + len, " \t:"), NULL, 10);
-			ret = 0;
-			break;
-		}
-	}
+	ret = hf_proc_find(f, key, value);
 	fclose(f);
 	return ret;
 }
@@ -84,7 +105,8 @@ static int status_bytes(const char *path, const char *key, uint64_t *bytes)
 {
 	int ret = find_line(path, key, bytes);
 
-	*bytes *= 1024;
+	if (!ret && __builtin_mul_overflow(*bytes, 1024U, bytes))
+		ret = -EPROTO;
 	return ret;
 }
 

@@ -206,7 +206,8 @@ static void loops(void **state)
 
 static void bad_offsets(void **state)
 {
-	static const uint32_t offsets[] = { 1, 4, 15, 8000, 0x7fffffff, 0xffffffff, 0xfffffff8 };
+	static const uint32_t offsets[] = { 1, 4, 15, 16, 17, 18, 19, 8000, 0x7fffffff, 0xffffffff,
+					    0xfffffff8 };
 	struct hf_iommu_info info;
 	struct builder b;
 

@@ -83,6 +83,50 @@ static void vmstat(void **state)
 	assert_int_equal(hf_proc_vmstat("", &v), -ENOENT);
 }
 
+static int find_in(const char *text, size_t len, const char *key, uint64_t *value)
+{
+	FILE *f = fmemopen((void *)text, len, "r");
+	int ret;
+
+	assert_non_null(f);
+	ret = hf_proc_find(f, key, value);
+	fclose(f);
+	return ret;
+}
+
+static int find(const char *text, const char *key, uint64_t *value)
+{
+	return find_in(text, strlen(text), key, value);
+}
+
+static void lines(void **state)
+{
+	uint64_t v = 7;
+	char wide[600];
+
+	(void)state;
+	assert_int_equal(find("VmLck:\t      64 kB\nVmPin:\t 3 kB\n", "VmPin", &v), 0);
+	assert_int_equal(v, 3);
+	assert_int_equal(find("a 1\nb 18446744073709551615", "b", &v), 0);
+	assert_true(v == UINT64_MAX);
+	v = 7;
+	assert_int_equal(find("ab 1\n", "a", &v), -ENOENT);
+	/* A name that the text ends with has no number. */
+	assert_int_equal(find("a 1\nb", "b", &v), -ENOENT);
+	assert_int_equal(find("b\n", "b", &v), -ENOENT);
+	assert_int_equal(find("b \n1\n", "b", &v), -EPROTO);
+	assert_int_equal(find("b: -1\n", "b", &v), -EPROTO);
+	assert_int_equal(find("b: x\n", "b", &v), -EPROTO);
+	assert_int_equal(find("b: 1x\n", "b", &v), -EPROTO);
+	assert_int_equal(find("b 18446744073709551616\n", "b", &v), -EPROTO);
+	assert_int_equal(find_in("b: 1\0\nb: 2\n", 13, "b", &v), -EPROTO);
+	/* What stands far behind in a line does not begin one. */
+	memset(wide, 'x', sizeof(wide));
+	memcpy(wide + 255, "b 1\nb 2", 8);
+	assert_int_equal(find(wide, "b", &v), 0);
+	assert_int_equal(v, 2);
+}
+
 static void device_list(void **state)
 {
 	char bdf[HF_BDF_LEN];
@@ -94,6 +138,8 @@ static void device_list(void **state)
 	assert_int_equal(hf_pci_vfio_device(2, bdf), 0);
 	assert_string_equal(bdf, "10000:ff:1f.7");
 	assert_int_equal(hf_pci_vfio_device(3, bdf), -ENODEV);
+	setenv("HOLDFAST_DEVICES", "0000:\xe0\xe1:07.0", 1);
+	assert_int_equal(hf_pci_vfio_device(0, bdf), -EINVAL);
 	setenv("HOLDFAST_DEVICES", "../../../etc/passwd", 1);
 	assert_int_equal(hf_pci_vfio_device(0, bdf), -EINVAL);
 	setenv("HOLDFAST_DEVICES", "", 1);
@@ -130,7 +176,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files),     cmocka_unit_test(memory),
-		cmocka_unit_test(vmstat),    cmocka_unit_test(device_list),
+		cmocka_unit_test(vmstat),    cmocka_unit_test(lines),
+		cmocka_unit_test(device_list),
 		cmocka_unit_test(addresses), cmocka_unit_test(backend_names),
 	};
 

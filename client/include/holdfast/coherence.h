@@ -34,7 +34,8 @@ int hf_try_audit(const struct hf_container *c, bool on, int eventfd);
  * @max: room for so many; 0: only count
  * @partial: out: some memory could not be compared; may be NULL
  *
- * Return: ranges there are, maybe more than @max, or -errno.
+ * Return: ranges there are, maybe more than @max, or -errno; -EPROTO: the answer is not what
+ * the interface promises.
  */
 long hf_try_incoherent(const struct hf_container *c, uint64_t first, uint64_t last,
 		       struct holdfast_range *ranges, size_t max, bool *partial);

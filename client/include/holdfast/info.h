@@ -62,7 +62,7 @@ struct hf_iommu_info {
  * @info: to fill in
  *
  * Return: 0; a negative errno of the ioctl; -ENOMEM; -EPROTO (broken chain) or -E2BIG (more
- * than HF_INFO_MAX_RANGES ranges) as from hf_info_parse().
+ * than HF_INFO_MAX_RANGES ranges, or of bytes than any answer has) as from hf_info_parse().
  */
 int hf_container_info(const struct hf_container *c, struct hf_iommu_info *info);
 

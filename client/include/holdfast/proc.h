@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /**
@@ -66,6 +67,16 @@ int hf_proc_mem(pid_t pid, struct hf_proc_mem *mem);
  * -ENOENT when this kernel has no such line.
  */
 int hf_proc_vmstat(const char *name, uint64_t *value);
+
+/**
+ * hf_proc_find() - the number behind a name, as /proc/vmstat and /proc/PID/status have it
+ * @f: the file, read from here to the line
+ * @key: a whole name at the start of a line, followed by blanks or a colon
+ * @value: the number; untouched on error
+ *
+ * Return: 0; -ENOENT no such line; -EPROTO no number there, or none of 64 bits.
+ */
+int hf_proc_find(FILE *f, const char *key, uint64_t *value);
 
 /** hf_proc_pins() - the pin counters; -EACCES when they cannot be folded (not root) */
 int hf_proc_pins(struct hf_proc_pins *pins);
