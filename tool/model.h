@@ -20,6 +20,9 @@
 #define HT_COMM 32
 #define HT_ERRNO 24
 
+/** Most errnos that maps of a container may have failed with; there are fewer */
+#define HT_FAILURES 4096
+
 enum ht_type { HT_V1, HT_V2, HT_NESTING, HT_TYPES };
 enum ht_state { HT_NEW, HT_LIVE, HT_HELD, HT_DYING, HT_STATES };
 enum ht_path { HT_NONE, HT_PAGES, HT_PFNMAP, HT_MIXED, HT_PATHS };

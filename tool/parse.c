@@ -227,6 +227,9 @@ static int take_failure(const char *errno_name, struct ht_span value, struct ht_
 	for (size_t i = 0; i < info->nr_failures; i++)
 		if (!strcmp(info->failures[i].name, errno_name))
 			return fault_at(fault, line, "failures_%s is there twice", errno_name);
+	/* Each is compared with all before it. */
+	if (info->nr_failures == HT_FAILURES)
+		return fault_at(fault, line, "there are more errors than there can be");
 	return ht_count_failure(info, errno_name, count);
 }
 

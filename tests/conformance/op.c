@@ -12,6 +12,7 @@
 #include "op.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 
 #define MAP_SIZE sizeof(struct vfio_iommu_type1_dma_map)
 #define UNMAP_SIZE sizeof(struct vfio_iommu_type1_dma_unmap)
+
+/* What a line that begins a sequence begins with */
+#define SEQUENCE "sequence"
 
 static const struct {
 	const char *name;
@@ -135,11 +139,22 @@ static bool is_word(const char *at, size_t len, const char *word)
 	return strlen(word) == len && !strncmp(at, word, len);
 }
 
+/* A whole word as a number in any base of C: no sign, no more than @max. */
+static bool read_number(const char *at, size_t len, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (!len || !isdigit((unsigned char)*at))
+		return false;
+	errno = 0;
+	*value = strtoull(at, &end, 0);
+	return end == at + len && !errno && *value <= max;
+}
+
 static bool read_value(const struct field *f, struct cf_op *op, const char *at, size_t len)
 {
 	void *p = (char *)op + f->offset;
 	const char *plus = memchr(at, '+', len);
-	char *end;
 	uint64_t v;
 
 	if (f->type == PLACE) {
@@ -149,11 +164,11 @@ static bool read_value(const struct field *f, struct cf_op *op, const char *at, 
 		if (place < 0)
 			return false;
 		to->place = (uint32_t)place;
-		to->off = plus ? strtoull(plus + 1, &end, 0) : 0;
-		return !plus || end == at + len;
+		to->off = 0;
+		return !plus || read_number(plus + 1, (size_t)(at + len - plus - 1), UINT64_MAX,
+					    &to->off);
 	}
-	v = strtoull(at, &end, 0);
-	if (end != at + len)
+	if (!read_number(at, len, f->type == U32 ? UINT32_MAX : UINT64_MAX, &v))
 		return false;
 	if (f->type == U32)
 		*(uint32_t *)p = (uint32_t)v;
@@ -204,11 +219,18 @@ static bool read_setup(struct cf_sequence *s, const char *line, const char *end)
 {
 	const char *quote = memchr(line, '"', (size_t)(end - line));
 	const char *close = quote ? memchr(quote + 1, '"', (size_t)(end - quote - 1)) : NULL;
+	uint64_t entries;
 	size_t len;
 
-	if (!close)
-		return false;
 	memset(s, 0, sizeof(*s));
+	if (!close || (size_t)(close - quote) > sizeof(s->name))
+		return false;
+	line += sizeof(SEQUENCE) - 1;
+	if (!isspace((unsigned char)*line))
+		return false;
+	while (line < quote)
+		if (!isspace((unsigned char)*line++))
+			return false;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)(close - quote - 1), quote + 1);
 	for (line = close + 1; line < end; line += len) {
 		while (line < end && isspace((unsigned char)*line))
@@ -223,8 +245,9 @@ static bool read_setup(struct cf_sequence *s, const char *line, const char *end)
 			s->setup.dma = true;
 		else if (is_word(line, len, "domains"))
 			s->setup.domains = true;
-		else if (len > 8 && !strncmp(line, "entries=", 8))
-			s->setup.entries = (uint32_t)strtoul(line + 8, NULL, 0);
+		else if (len > 8 && !strncmp(line, "entries=", 8) &&
+			 read_number(line + 8, len - 8, UINT32_MAX, &entries))
+			s->setup.entries = (uint32_t)entries;
 		else
 			return false;
 	}
@@ -251,7 +274,7 @@ int cf_sequence_read(const char **text, struct cf_sequence *s, char *error)
 			continue;
 		}
 		snprintf(error, 120, "%.*s", (int)(end - line), line);
-		if (!strncmp(line, "sequence", 8)) {
+		if (!strncmp(line, SEQUENCE, sizeof(SEQUENCE) - 1)) {
 			if (begun)
 				break;
 			begun = true;

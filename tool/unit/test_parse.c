@@ -320,6 +320,28 @@ static void test_columns(void **state)
 	written_free(&w);
 }
 
+/* As many errors as there are none of: each is compared with all before it. */
+static void test_failures(void **state)
+{
+	struct ht_container c;
+	struct ht_fault fault;
+	struct written w;
+	FILE *f = written_open(&w);
+
+	(void)state;
+	fputs(INFO_TEXT, f);
+	for (int i = 2; i < HT_FAILURES; i++)
+		fprintf(f, "failures_E%d: 1\n", i);
+	assert_int_equal(info(written_text(&w), &c, &fault), 0);
+	assert_int_equal(c.info.nr_failures, HT_FAILURES);
+	ht_container_free(&c);
+	fputs("failures_E1: 1\n", f);
+	assert_int_equal(info(written_text(&w), &c, &fault), -EBADMSG);
+	assert_has(fault.what, "more errors than");
+	ht_container_free(&c);
+	written_free(&w);
+}
+
 /* A number is not looked for beyond its span, whatever stands there. */
 static void test_span(void **state)
 {
@@ -551,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_mappings),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_span),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_names),
