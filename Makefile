@@ -39,6 +39,8 @@ help:
 	@echo '  make test-all          on every kernel of Debian, with every IOMMU'
 	@echo '  make test-debug        on a kernel that checks itself, built here once (docs/debugging.md)'
 	@echo '  make unit              only the unit tests'
+	@echo '  make fuzz-parsers      AFL++ on everything in user space that reads bytes from outside'
+	@echo '                         (SECONDS_EACH= T=TARGET;  more: scripts/fuzz-parsers --help)'
 	@echo '  make observe           run every bpftrace one-liner of docs/observability.md in a guest'
 	@echo '                         (PROFILE= RECORD=1)'
 	@echo '  make conformance       many random operations on stock and holdfast side by side, compared'
@@ -63,7 +65,7 @@ setup:
 
 # The parts in the order they need each other.
 parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
-	bench/profile/Makefile tool/Makefile tests/Makefile))
+	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/parsers/Makefile))
 
 .PHONY: user
 user:
@@ -89,6 +91,11 @@ test-all:
 .PHONY: test-debug
 test-debug:
 	@scripts/test --debug $(test_flags)
+
+# SECONDS_EACH is read from the environment.
+.PHONY: fuzz-parsers
+fuzz-parsers:
+	@scripts/fuzz-parsers $(T)
 
 .PHONY: conformance
 conformance:
