@@ -65,7 +65,7 @@ setup:
 
 # The parts in the order they need each other.
 parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
-	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/parsers/Makefile))
+	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/Makefile fuzz/parsers/Makefile))
 
 .PHONY: user
 user:

@@ -76,7 +76,7 @@ struct holdfast_range {
  *
  * In: first and last IOVA, bytes, bounds included; room for nr ranges, behind the
  * struct and part of argsz.  Out: nr ranges, ascending, of single mappings, cut
- * to what was asked for.  With HOLDFAST_INCOHERENT_MORE in flags there was no
+ * to the pages that were asked for.  With HOLDFAST_INCOHERENT_MORE in flags there was no
  * room for all of them: first is where to go on.  With
  * HOLDFAST_INCOHERENT_PARTIAL some memory could not be compared: its process is
  * gone, its address is not valid (VFIO_DMA_UNMAP_FLAG_VADDR), or it changed

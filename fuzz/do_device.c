@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * do_device.c - what the device does, and its memory.
+ *
+ * The BAR is sixteen places of 64 pages each. The first pages of a place may be mapped into a process, at
+ * the place's own address, and from there for the device.
+ */
+#include <errno.h>
+#include <holdfast/iommu.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "game.h"
+
+#define PLACE 64U
+
+int64_t fz_play_device_read(struct fz_session *s, const struct fz_op *op)
+{
+	fz_check_device(s, fz_op_arg(op, 0), fz_op_arg(op, 1), false);
+	return 0;
+}
+
+int64_t fz_play_device_write(struct fz_session *s, const struct fz_op *op)
+{
+	fz_check_device(s, fz_op_arg(op, 0), fz_op_arg(op, 1), true);
+	return 0;
+}
+
+int64_t fz_play_blocked(struct fz_session *s, const struct fz_op *op)
+{
+	const struct fz_mapping *map = fz_mapping_next(s->m, 0, fz_op_arg(op, 0));
+
+	if (map && map->iova <= fz_op_arg(op, 0))
+		return FZ_SKIPPED;
+	fz_check_blocked(s, fz_op_arg(op, 0));
+	return 0;
+}
+
+static uint64_t place_addr(unsigned int place)
+{
+	return FZ_BAR + place * PLACE * FZ_PAGE_BYTES;
+}
+
+int64_t fz_play_bar_mmap(struct fz_session *s, const struct fz_op *op)
+{
+	const unsigned int place = fz_op_arg(op, 0), count = fz_op_arg(op, 1);
+	struct fz_slot *slot = fz_slot(s, 0);
+	int64_t ret;
+
+	if ((place + 1) * PLACE > s->bar_pages)
+		return FZ_SKIPPED;
+	slot->what = FZ_DO_CALL;
+	slot->nr = SYS_mmap;
+	slot->arg[0] = place_addr(place);
+	slot->arg[1] = count * FZ_PAGE_BYTES;
+	slot->arg[2] = PROT_READ | PROT_WRITE;
+	slot->arg[3] = MAP_SHARED | MAP_FIXED;
+	slot->arg[4] = (uint64_t)s->bar.fd;
+	slot->arg[5] = s->bar_region.offset + place * PLACE * FZ_PAGE_BYTES;
+	ret = fz_request(s, 0);
+	if (fz_expect(s, ret, (int64_t)place_addr(place), "mmap of a BAR") &&
+	    s->m->proc[0].bar[place] < count)
+		s->m->proc[0].bar[place] = (uint8_t)count;
+	return ret < 0 ? ret : 0;
+}
+
+int64_t fz_play_bar_munmap(struct fz_session *s, const struct fz_op *op)
+{
+	const unsigned int place = fz_op_arg(op, 0);
+	int64_t ret;
+
+	ret = fz_call(s, 0, SYS_munmap, place_addr(place), PLACE * FZ_PAGE_BYTES, 0, 0, 0);
+	fz_expect(s, ret, 0, "munmap of a BAR");
+	s->m->proc[0].bar[place] = 0;
+	return ret;
+}
+
+int64_t fz_play_bar_map(struct fz_session *s, const struct fz_op *op)
+{
+	const unsigned int who = fz_op_arg(op, 0), iova = fz_op_arg(op, 1), place = fz_op_arg(op, 2);
+	const unsigned int prot = fz_op_arg(op, 4);
+	unsigned int count = fz_op_arg(op, 3);
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map), .vaddr = place_addr(place), .iova = fz_iova(iova),
+		.flags = (prot & FZ_PROT_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
+			 (prot & FZ_PROT_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0),
+	};
+	int64_t want = 0, ret;
+
+	if (!fz_alive(s, who) || !fz_mapping_room(s->m) || (place + 1) * PLACE > s->bar_pages)
+		return FZ_SKIPPED;
+	if (iova + count > FZ_IOVAS)
+		count = FZ_IOVAS - iova;
+	map.size = count * FZ_PAGE_BYTES;
+	if (!prot)
+		want = -EINVAL;
+	else if (fz_mapping_overlaps(s->m, 0, iova, count))
+		want = -EEXIST;
+	else if (s->m->proc[who].bar[place] < count)
+		want = -EFAULT;
+	ret = fz_ioctl(s, who, 0, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
+	/* Beyond the limit it is told before what the memory is. */
+	if (want == -EFAULT && ret == -ENOMEM && !s->m->proc[who].ipc_lock &&
+	    fz_proc_locked(s->m, who) + count > s->m->proc[who].limit)
+		want = ret;
+	if (fz_expect(s, ret, want, "map of a BAR") && !ret)
+		fz_mapping_add_bar(s->m, who, iova, place * PLACE, count, prot);
+	return ret;
+}

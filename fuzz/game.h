@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * game.h - a session's insides, for the files that play operations and those that check.
+ *
+ * Each operation has a function that asks a worker, compares the answer with the model's and brings the
+ * model up to date. The first thing that is not as predicted is the run's finding
+ * (fz_object()); after that nothing more is played.
+ */
+#ifndef FUZZ_GAME_H
+#define FUZZ_GAME_H
+
+#include <holdfast/container.h>
+#include <holdfast/device.h>
+#include <holdfast/dma.h>
+#include <holdfast/group.h>
+#include <holdfast/memory.h>
+#include <holdfast/proc.h>
+
+#include "log.h"
+#include "model.h"
+#include "session.h"
+#include "worker.h"
+
+/** IOVA of the window's first page */
+#define FZ_WINDOW 0x1000000000ULL
+/** Bytes of the engine's bounce buffer */
+#define FZ_BOUNCE (64UL << 10)
+/** Groups: the engine's; the other container's; one that moves about; the BAR's */
+#define FZ_GROUPS 4U
+/** An answer of an operation that made no sense and was not performed */
+#define FZ_SKIPPED INT64_MIN
+
+/**
+ * struct fz_armed - a failure point that waits for the next operation
+ * @on: it does
+ * @who: process that armed it
+ * @err: errno it stands for, or 0
+ * @name: its name
+ */
+struct fz_armed {
+	bool on;
+	unsigned int who;
+	int err;
+	char name[32];
+};
+
+/**
+ * struct fz_session - everything
+ * @o: options
+ * @kernel: version, 601 for 6.1
+ * @slow: how many times longer than usual things take
+ * @container: the session's and the other one
+ * @group: open groups; .fd is -1 of those that are not
+ * @at: container that group is attached to; -1: none
+ * @device: with the engine, and with the BAR
+ * @dma: the engine
+ * @bounce: what is behind @bounce_iova
+ * @bar_pages: pages of the BAR; 0: there is none
+ * @file: descriptors of the two files
+ * @shared: requests to workers
+ * @m: the model
+ * @before: pins and huge pages before the run
+ * @played: the sequence
+ * @step: operation that is being played
+ * @v: the verdict
+ * @wrong: there is one
+ * @hung: a worker did not come back
+ * @period: microseconds between signals during the next operation; 0: none
+ * @thread: the first process has a second thread
+ * @played_ahead: operations that were played with the last one
+ * @trying: what is wrong now is not a finding, but sets @tried_wrong
+ * @kept: the model as it was before a try
+ * @together: the device goes on reading during the next operation
+ * @armed: what may fail in it
+ * @stats: counts
+ */
+struct fz_session {
+	struct fz_options o;
+	unsigned int kernel;
+	unsigned int slow;
+	struct hf_container container[FZ_CONTAINERS];
+	struct hf_group group[FZ_GROUPS];
+	char bdf[FZ_GROUPS][HF_BDF_LEN];
+	int at[FZ_GROUPS];
+	struct hf_device device;
+	struct hf_device bar;
+	struct hf_region bar_region;
+	struct hf_dma *dma;
+	struct hf_mem bounce;
+	uint64_t bounce_iova;
+	unsigned int bar_pages;
+	int file[2];
+	struct fz_shared *shared;
+	struct fz_model *m;
+	struct fz_log log;
+	struct hf_proc_snapshot before;
+	struct fz_sequence played;
+	int step;
+	unsigned int period;
+	bool thread;
+	unsigned int played_ahead;
+	bool trying;
+	bool tried_wrong;
+	struct fz_model *kept;
+	bool together;
+	struct fz_armed armed;
+	struct fz_verdict *v;
+	bool wrong;
+	bool hung;
+	struct fz_stats stats;
+};
+
+/**
+ * fz_object() - this is not as predicted
+ * @s: the session
+ * @oracle: who says so
+ * @slug: what, in a word or two; part of the signature
+ * @fmt: for people
+ */
+void fz_object(struct fz_session *s, enum fz_oracle oracle, const char *slug, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/** fz_say() - a line about the operation, if somebody listens */
+void fz_say(const struct fz_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Asking workers. */
+
+/** fz_call() - a system call in a process; Return: result or -errno; -ESRCH: it is gone */
+int64_t fz_call(struct fz_session *s, unsigned int who, long nr, uint64_t a, uint64_t b, uint64_t c,
+		uint64_t d, uint64_t e);
+
+/**
+ * fz_ioctl() - an ioctl of a container in a process
+ * @s: the session
+ * @who: process
+ * @container: which
+ * @request: number
+ * @arg: struct; copied there and back
+ * @size: its bytes
+ *
+ * Return: result or -errno.
+ */
+int64_t fz_ioctl(struct fz_session *s, unsigned int who, unsigned int container,
+		 unsigned long request, void *arg, size_t size);
+
+/** fz_request() - any request; the slot was filled in; Return: its answer */
+int64_t fz_request(struct fz_session *s, unsigned int who);
+
+/** fz_slot() - of a process */
+static inline struct fz_slot *fz_slot(struct fz_session *s, unsigned int who)
+{
+	return &s->shared->slot[who];
+}
+
+/** fz_alive() - is there such a process? */
+static inline bool fz_alive(const struct fz_session *s, unsigned int who)
+{
+	return s->m->proc[who].alive;
+}
+
+/** fz_addr() - address of a page of the arena */
+static inline uint64_t fz_addr(unsigned int page)
+{
+	return FZ_ARENA + page * FZ_PAGE_BYTES;
+}
+
+/** fz_iova() - of a page of the window */
+static inline uint64_t fz_iova(unsigned int page)
+{
+	return FZ_WINDOW + page * FZ_PAGE_BYTES;
+}
+
+/** fz_new_enough() - for what came with Linux major.minor, as 618 */
+static inline bool fz_new_enough(const struct fz_session *s, unsigned int version)
+{
+	return s->kernel >= version;
+}
+
+/** fz_expect() - compare an answer; Return: it is as predicted */
+bool fz_expect(struct fz_session *s, int64_t got, int64_t want, const char *what);
+
+/* Playing: one function for an operation; Return: the answer or FZ_SKIPPED. */
+typedef int64_t fz_play(struct fz_session *s, const struct fz_op *op);
+
+fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_madvise,
+	fz_play_pmadvise, fz_play_mlock, fz_play_munlock, fz_play_write, fz_play_read,
+	fz_play_punch, fz_play_truncate, fz_play_fill, fz_play_fork, fz_play_exit, fz_play_kill,
+	fz_play_exec, fz_play_rlimit, fz_play_pressure, fz_play_map, fz_play_unmap,
+	fz_play_unmap_all, fz_play_hostile, fz_play_vaddr_gone, fz_play_vaddr_new, fz_play_dirty,
+	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_device_read,
+	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
+	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
+	fz_play_together, fz_play_signals, fz_play_killed;
+
+/**
+ * fz_settle_private() - look up which private pages of a file a process has copies of by now
+ *
+ * After calls that may have copied them or not: a copy is anonymous in the page table.
+ */
+void fz_settle_private(struct fz_session *s, unsigned int who, unsigned int page,
+		       unsigned int count);
+
+/** fz_have_thread() - see that the first process has a second thread; Return: it has */
+bool fz_have_thread(struct fz_session *s);
+
+/** fz_play_two() - two requests at once; @lead: microseconds between them */
+int64_t fz_play_two(struct fz_session *s, const struct fz_op *op, unsigned int lead);
+
+/** fz_try_begin() - from here on objections are only noted, and the model can be had back */
+void fz_try_begin(struct fz_session *s);
+
+/** fz_try_end() - Return: there were none; else the model is again as it was */
+bool fz_try_end(struct fz_session *s);
+
+/** fz_disarm() - no failure point waits any more */
+void fz_disarm(struct fz_session *s);
+
+/* Checking; each objects by itself. */
+
+/** fz_check_meanwhile() - one look of the device while a process is at work */
+void fz_check_meanwhile(struct fz_session *s, unsigned int turn);
+
+
+/** fz_check_charges() - VmLck of every process */
+void fz_check_charges(struct fz_session *s);
+
+/** fz_check_cpu() - what a process sees in pages that it may look at */
+void fz_check_cpu(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count);
+
+/** fz_check_device() - what the device reads, and where it writes, in pages of the window */
+void fz_check_device(struct fz_session *s, unsigned int iova, unsigned int count, bool write);
+
+/** fz_check_blocked() - the device must not get at a page that is not mapped */
+void fz_check_blocked(struct fz_session *s, unsigned int iova);
+
+/** fz_check_auditor() - what is incoherent in a range of a container */
+void fz_check_auditor(struct fz_session *s, unsigned int container, unsigned int iova,
+		      unsigned int count);
+
+/** fz_check_all() - everything, at the end of a sequence */
+void fz_check_all(struct fz_session *s);
+
+/** fz_port_restore() - map engine and bounce buffer, after an unmap of everything; 0 or -errno */
+int fz_port_restore(struct fz_session *s);
+
+/** fz_port_bytes() - what they take */
+#define FZ_PORT_BYTES (HF_DMA_FOOTPRINT + FZ_BOUNCE)
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * log.c - /dev/kmsg, a record at a time.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log_rules.h"
+
+static void announce(const char *what)
+{
+	char line[64];
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	ssize_t done;
+
+	if (fd < 0)
+		return;
+	snprintf(line, sizeof(line), "holdfast-expect: %s\n", what);
+	done = write(fd, line, strlen(line));
+	(void)done;
+	close(fd);
+}
+
+int fz_log_open(struct fz_log *log)
+{
+	log->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log->fd < 0)
+		return -errno;
+	if (regcomp(&log->rules, FZ_LOG_RULES, REG_EXTENDED | REG_NOSUB)) {
+		close(log->fd);
+		log->fd = -1;
+		return -EINVAL;
+	}
+	lseek(log->fd, 0, SEEK_END);
+	announce("iommu-fault the fuzzer tries what must be blocked");
+	return 0;
+}
+
+void fz_log_close(struct fz_log *log)
+{
+	if (log->fd < 0)
+		return;
+	announce("none");
+	close(log->fd);
+	log->fd = -1;
+	regfree(&log->rules);
+}
+
+bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
+{
+	char record[8192];
+	bool found = false;
+	ssize_t len;
+
+	/* A record that was overwritten before it was read: EPIPE, and the next one follows. */
+	while ((len = read(log->fd, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
+		char *text;
+
+		if (len < 0 || found)
+			continue;
+		record[len] = '\0';
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		text++;
+		text[strcspn(text, "\n")] = '\0';
+		if (regexec(&log->rules, text, 0, NULL, 0))
+			continue;
+		snprintf(line, size, "%s", text);
+		found = true;
+	}
+	return found;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * log.h - the kernel log, read for what must not be in it.
+ *
+ * The rules are those of scripts/scan-log, from which the Makefile takes them (log_rules.h).
+ */
+#ifndef FUZZ_LOG_H
+#define FUZZ_LOG_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * struct fz_log - a reader
+ * @fd: /dev/kmsg, not blocking; -1 when closed
+ * @rules: what is a surprise
+ */
+struct fz_log {
+	int fd;
+	regex_t rules;
+};
+
+/**
+ * fz_log_open() - read from here on
+ *
+ * IOMMU faults are announced as expected, for who scans the log afterwards.
+ * Return: 0 or -errno.
+ */
+int fz_log_open(struct fz_log *log);
+
+/** fz_log_close() - take the announcement back, and close */
+void fz_log_close(struct fz_log *log);
+
+/**
+ * fz_log_surprise() - read what is new
+ * @log: the reader
+ * @line: out: the first surprise, without time and level
+ * @size: room there
+ *
+ * Return: there was one.
+ */
+bool fz_log_surprise(struct fz_log *log, char *line, size_t size);
+
+#endif

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The model by itself: who reaches which frame after what.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "generate.h"
+#include "model.h"
+
+#define RW (FZ_PROT_READ | FZ_PROT_WRITE)
+
+static int set_up(void **state)
+{
+	struct fz_model *m = malloc(sizeof(*m));
+
+	assert_non_null(m);
+	fz_model_begin(m);
+	m->container[0].typed = true;
+	fz_area_set(m, 0, 0, 64, FZ_KIND_ANON, RW);
+	fz_area_set(m, 0, 64, 64, FZ_KIND_SHARED, RW);
+	fz_area_set(m, 0, 128, 64, FZ_KIND_PRIVATE, RW);
+	*state = m;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+static uint64_t sees(const struct fz_model *m, unsigned int who, unsigned int page)
+{
+	bool lazy;
+
+	return fz_page_tag(m, who, page, &lazy);
+}
+
+static struct fz_mapping *only_mapping(struct fz_model *m)
+{
+	return fz_mapping_next(m, 0, 0);
+}
+
+static void copy_on_write(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_proc_fork(m, 0, 1);
+	assert_int_equal(fz_page_frame(m, 0, 3), fz_page_frame(m, 1, 3));
+	fz_page_write(m, 1, 3, 22);
+	assert_int_equal(sees(m, 0, 3), 11);
+	assert_int_equal(sees(m, 1, 3), 22);
+}
+
+static void what_is_pinned_is_copied_for_the_child(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_mapping_add(m, 0, 0, 100, 3, 1, RW);
+	fz_proc_fork(m, 0, 1);
+	assert_int_not_equal(fz_page_frame(m, 0, 3), fz_page_frame(m, 1, 3));
+	assert_int_equal(sees(m, 1, 3), 11);
+	fz_page_write(m, 0, 3, 33);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+	assert_int_equal(sees(m, 1, 3), 11);
+}
+
+static void who_maps_after_a_fork_gets_a_frame_of_its_own(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_proc_fork(m, 0, 1);
+	fz_mapping_add(m, 0, 0, 100, 3, 1, FZ_PROT_READ);
+	fz_page_write(m, 1, 3, 22);
+	fz_page_write(m, 0, 3, 33);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+}
+
+static void a_file_is_shared(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_proc_fork(m, 0, 1);
+	fz_page_write(m, 1, 64 + 5, 44);
+	assert_int_equal(sees(m, 0, 64 + 5), 44);
+	/* The same page of the file, privately. */
+	fz_area_set(m, 0, 64 + 5, 1, FZ_KIND_PRIVATE, RW);
+	assert_int_equal(sees(m, 0, 64 + 5), 44);
+	fz_page_write(m, 0, 64 + 5, 55);
+	assert_int_equal(sees(m, 1, 64 + 5), 44);
+}
+
+static void memory_given_back_parts(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_mapping_add(m, 0, 0, 100, 2, 3, RW);
+	fz_page_drop(m, 0, 3);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+	assert_true(fz_mapping_parted(m, only_mapping(m), 1));
+	assert_int_equal(sees(m, 0, 3), 0);
+	/* The device has the old one yet. */
+	assert_int_equal(m->frame[m->pinned[only_mapping(m)->pinned + 1]].tag, 11);
+	fz_mapping_repin(m, only_mapping(m), 1);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 1));
+}
+
+static void a_hole_parts_the_shared_and_spares_copies(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 64, 11);
+	fz_area_set(m, 0, 10, 1, FZ_KIND_PRIVATE, RW);
+	fz_page_write(m, 0, 10, 22);
+	fz_mapping_add(m, 0, 0, 100, 64, 1, RW);
+	fz_file_drop(m, 0, 0, FZ_FILE_PAGES, false);
+	assert_true(fz_mapping_parted(m, only_mapping(m), 0));
+	assert_int_equal(sees(m, 0, 10), 22);
+	fz_file_drop(m, 0, 0, UINT16_MAX, true);
+	assert_int_equal(sees(m, 0, 10), 0);
+}
+
+static void moved_memory_takes_its_frames_along(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_mapping_add(m, 0, 0, 100, 3, 1, RW);
+	fz_area_move(m, 0, 3, 1, 40, 2);
+	assert_true(fz_mapping_parted(m, only_mapping(m), 0));
+	assert_int_equal(sees(m, 0, 40), 11);
+	assert_int_equal(sees(m, 0, 41), 0);
+	assert_false(fz_page_readable(m, 0, 3));
+	fz_area_move(m, 0, 40, 1, 3, 1);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+}
+
+static void lazily_freed_memory_is_there_or_not(void **state)
+{
+	struct fz_model *m = *state;
+	bool lazy;
+
+	fz_page_write(m, 0, 3, 11);
+	m->frame[fz_page_frame(m, 0, 3)].lazy = true;
+	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 11);
+	assert_true(lazy);
+	fz_page_seen(m, 0, 3, 0);
+	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 0);
+	assert_false(lazy);
+}
+
+static void charges_follow_the_process(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_mapping_add(m, 0, 0, 100, 3, 5, RW);
+	fz_proc_fork(m, 0, 1);
+	assert_int_equal(fz_proc_locked(m, 0), 5);
+	assert_int_equal(fz_proc_locked(m, 1), 0);
+	fz_proc_exec(m, 0);
+	assert_int_equal(fz_proc_locked(m, 0), 0);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+	fz_mapping_remove(m, only_mapping(m));
+	assert_null(only_mapping(m));
+}
+
+static void ranges_are_clipped(void **state)
+{
+	unsigned int page = FZ_SMALL_PAGES - 2, count = 100;
+
+	(void)state;
+	fz_clip(&page, &count);
+	assert_int_equal(count, 2);
+	page = FZ_SMALL_PAGES + 3;
+	count = FZ_HUGE;
+	fz_clip(&page, &count);
+	assert_int_equal(page, FZ_SMALL_PAGES);
+	assert_int_equal(count, 2 * FZ_HUGE);
+}
+
+/* What is drawn is in canonical form, and the same again for the same state. */
+static void generated_sequences_are_canonical(void **state)
+{
+	uint8_t one[FZ_INPUT_MAX], two[FZ_INPUT_MAX];
+	struct fz_sequence s, t;
+	unsigned int used[FZ_CODES] = { 0 };
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 2000; seed++) {
+		uint64_t a = seed, b = seed;
+		size_t len;
+
+		fz_generate(&a, &s);
+		fz_generate(&b, &t);
+		assert_memory_equal(&s, &t, sizeof(s));
+		len = fz_encode(&s, one, sizeof(one));
+		assert_null(fz_check(one, len));
+		fz_decode(one, len, &t);
+		assert_int_equal(fz_encode(&t, two, sizeof(two)), len);
+		assert_memory_equal(one, two, len);
+		for (unsigned int i = 0; i < s.n; i++)
+			used[s.op[i].code]++;
+	}
+	for (unsigned int i = 0; i < FZ_CODES; i++)
+		assert_true(used[i] >= 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(copy_on_write, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_pinned_is_copied_for_the_child, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(who_maps_after_a_fork_gets_a_frame_of_its_own,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_is_shared, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(memory_given_back_parts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_hole_parts_the_shared_and_spares_copies, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(moved_memory_takes_its_frames_along, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(lazily_freed_memory_is_there_or_not, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(charges_follow_the_process, set_up, tear_down),
+		cmocka_unit_test(ranges_are_clipped),
+		cmocka_unit_test(generated_sequences_are_canonical),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
