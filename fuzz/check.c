@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <holdfast/coherence.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -278,6 +279,41 @@ void fz_check_auditor(struct fz_session *s, unsigned int c, unsigned int iova, u
 	check_ranges(s, c, iova, count, range, nr);
 }
 
+/* Any page of the session's container that has parted, or may have. */
+static bool any_parted(const struct fz_session *s, bool certain)
+{
+	for (unsigned int k = 0; k < FZ_MAPPINGS; k++) {
+		const struct fz_mapping *map = &s->m->mapping[k];
+
+		for (unsigned int i = 0; map->used && !map->container && i < map->pages; i++)
+			if ((fz_mapping_parted(s->m, map, i) && !fz_mapping_open(s->m, map, i)) ||
+			    (!certain && fz_mapping_open(s->m, map, i)))
+				return true;
+	}
+	return false;
+}
+
+void fz_check_parted(struct fz_session *s)
+{
+	if (!s->parted)
+		s->parted = any_parted(s, false);
+}
+
+/* Who listens is told when memory parts, and of nothing else. */
+static void check_told(struct fz_session *s)
+{
+	struct pollfd p = { .fd = s->told, .events = POLLIN };
+	const bool must = any_parted(s, true);
+	int n;
+
+	s->stats.checks[FZ_ORACLE_AUDITOR]++;
+	n = poll(&p, 1, must ? 2000 * (int)s->slow : 0);
+	if (must && !n)
+		fz_object(s, FZ_ORACLE_AUDITOR, "not-told", "memory has parted, and nobody was told");
+	if (!s->parted && n > 0)
+		fz_object(s, FZ_ORACLE_AUDITOR, "told", "told of memory that parted, and none had");
+}
+
 /* Pages that hold something, in stretches. */
 static void check_process(struct fz_session *s, unsigned int who)
 {
@@ -320,6 +356,8 @@ static void check_mappings(struct fz_session *s, bool write)
 void fz_check_all(struct fz_session *s)
 {
 	s->step = -1;
+	if (s->listening)
+		check_told(s);
 	check_processes(s);
 	check_mappings(s, false);
 	for (unsigned int c = 0; c < FZ_CONTAINERS && !s->wrong && !s->o.stock; c++)

@@ -16,6 +16,9 @@ int64_t fz_play_audit(struct fz_session *s, const struct fz_op *op)
 
 	if (s->o.stock || s->container[c].fd < 0)
 		return FZ_SKIPPED;
+	/* What it finds when it is turned on again is another matter. */
+	if (!c)
+		s->listening = false;
 	ret = hf_try_audit(&s->container[c], on, -1);
 	if (fz_expect(s, ret, s->m->container[c].typed ? 0 : -EINVAL, "audit") && !ret)
 		s->m->container[c].audited = on;

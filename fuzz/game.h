@@ -66,6 +66,9 @@ struct fz_armed {
  * @wrong: there is one
  * @hung: a worker did not come back
  * @period: microseconds between signals during the next operation; 0: none
+ * @told: eventfd of the auditor of the session's container
+ * @listening: the auditor has been on since the begin of the run
+ * @parted: pages had parted at some time since, or may have
  * @thread: the first process has a second thread
  * @played_ahead: operations that were played with the last one
  * @trying: what is wrong now is not a finding, but sets @tried_wrong
@@ -97,6 +100,9 @@ struct fz_session {
 	struct fz_sequence played;
 	int step;
 	unsigned int period;
+	int told;
+	bool listening;
+	bool parted;
 	bool thread;
 	unsigned int played_ahead;
 	bool trying;
@@ -236,6 +242,9 @@ void fz_check_blocked(struct fz_session *s, unsigned int iova);
 /** fz_check_auditor() - what is incoherent in a range of a container */
 void fz_check_auditor(struct fz_session *s, unsigned int container, unsigned int iova,
 		      unsigned int count);
+
+/** fz_check_parted() - remember whether anything the auditor listens to has parted */
+void fz_check_parted(struct fz_session *s);
 
 /** fz_check_all() - everything, at the end of a sequence */
 void fz_check_all(struct fz_session *s);

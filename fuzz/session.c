@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -338,6 +339,7 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 	s->slow = slow && atoi(slow) > 0 ? (unsigned int)atoi(slow) : 1;
 	if (!s->o.timeout_ms)
 		s->o.timeout_ms = TIMEOUT_MS * s->slow;
+	s->told = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	s->log.fd = s->file[0] = s->file[1] = -1;
 	s->device.fd = s->bar.fd = -1;
 	for (unsigned int i = 0; i < FZ_CONTAINERS; i++)
@@ -395,6 +397,8 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 	for (unsigned int i = 0; i < 2; i++)
 		if (s->file[i] >= 0)
 			close(s->file[i]);
+	if (s->told >= 0)
+		close(s->told);
 	if (s->shared)
 		fz_shared_close(s->shared);
 	if (s->m)
@@ -510,8 +514,8 @@ static int begin(struct fz_session *s)
 	if (uses_other(&s->played))
 		ret = open_other(s);
 	if (!ret && s->played.setup & FZ_SETUP_AUDIT && !s->o.stock) {
-		ret = hf_try_audit(&s->container[0], true, -1);
-		s->m->container[0].audited = !ret;
+		ret = hf_try_audit(&s->container[0], true, s->told);
+		s->m->container[0].audited = s->listening = !ret;
 	}
 	if (ret)
 		return ret;
@@ -564,6 +568,8 @@ static void play(struct fz_session *s)
 		       (long long)ret);
 		if (!s->wrong)
 			fz_check_charges(s);
+		if (s->listening)
+			fz_check_parted(s);
 	}
 	if (s->wrong)
 		s->step--;
@@ -648,6 +654,7 @@ static void balance(struct fz_session *s)
 int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct fz_verdict *v)
 {
 	char text[160], line[256];
+	uint64_t told;
 	int ret;
 
 	memset(v, 0, sizeof(*v));
@@ -656,6 +663,9 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 	s->wrong = s->hung = false;
 	s->step = -1;
 	s->period = 0;
+	s->listening = s->parted = false;
+	while (read(s->told, &told, sizeof(told)) > 0)
+		;
 	s->together = s->armed.on = s->thread = s->trying = false;
 	s->played_ahead = 0;
 	s->stats.runs++;
