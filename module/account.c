@@ -49,6 +49,7 @@
 #include <linux/sched/user.h>
 
 #include "account.h"
+#include "bug.h"
 #include "compat.h"
 #include "fail.h"
 #include "trace.h"
@@ -324,6 +325,12 @@ void hf_charge_refund(struct hf_charge *charge)
 		hf_user_refund(charge);
 		return;
 	}
+	if (hf_bug(HF_BUG_REFUND_CURRENT) && current->mm) {
+		mmdrop(mm);
+		mm = current->mm;
+		mmgrab(mm);
+		own = true;
+	}
 
 	/* The mm we run in has a user: us. */
 	if (charge->pages && (own || mmget_not_zero(mm))) {
@@ -348,7 +355,8 @@ void hf_charge_refund(struct hf_charge *charge)
  */
 void hf_charge_move(struct hf_charge *to, struct hf_charge *from)
 {
-	if (to->mm && to->mm == from->mm && to->user == from->user) {
+	if (to->mm && (to->mm == from->mm || hf_bug(HF_BUG_REFUND_GATHERED)) &&
+	    to->user == from->user) {
 		to->pages += from->pages;
 		mmdrop(from->mm);
 		if (from->user)

@@ -49,6 +49,7 @@
 
 #include "audit.h"
 #include "auditor.h"
+#include "bug.h"
 #include "compare.h"
 #include "compat.h"
 #include "container.h"
@@ -136,11 +137,17 @@ static bool hf_audit_invalidate(struct mmu_interval_notifier *notifier,
 
 	spin_lock(&au->lock);
 	mmu_interval_set_seq(notifier, seq);
+	if (hf_bug(HF_BUG_AUDIT_FORK_REPORTED) && au->eventfd)
+		hf_eventfd_signal(au->eventfd);
 	switch (range->event) {
 	case MMU_NOTIFY_PROTECTION_VMA:	/* the same pages, other bits */
 	case MMU_NOTIFY_SOFT_DIRTY:
 	case MMU_NOTIFY_RELEASE:	/* nobody is left to see anything */
 		break;
+	case MMU_NOTIFY_UNMAP:
+		if (hf_bug(HF_BUG_AUDIT_MISSES))
+			break;
+		fallthrough;
 	default:
 		first = (max(range->start, start) - start) >> PAGE_SHIFT;
 		last = (min(range->end - 1, notifier->interval_tree.last) -

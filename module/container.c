@@ -34,6 +34,7 @@
 #include <linux/vfio.h>
 
 #include "audit.h"
+#include "bug.h"
 #include "compat.h"
 #include "container.h"
 #include "debugfs.h"
@@ -135,7 +136,10 @@ static void hf_publish(struct hf_container *c, struct hf_mapping *m)
 {
 	/* Pairs with the acquire in hf_mapping_at_rest(). */
 	smp_store_release(&m->state, HF_MAPPING_LIVE);
-	hf_settle(c, 1);
+	if (hf_bug(HF_BUG_LOST_WAKEUP))
+		atomic_dec(&c->busy);
+	else
+		hf_settle(c, 1);
 }
 
 /* Make a live mapping the caller's, to take it down; c->lock held. */
@@ -182,7 +186,8 @@ static void hf_erase(struct hf_container *c, struct list_head *list, int error)
 		c->nr_stale -= m->stale;
 		nr++;
 	}
-	c->avail += nr;
+	if (!hf_bug(HF_BUG_AVAIL_LOST) || !error)
+		c->avail += nr;
 	if (error)
 		hf_stats_failed(&c->stats, error);
 	else
@@ -225,7 +230,8 @@ void hf_container_unmap_all(struct hf_container *c)
 
 	mutex_lock(&c->lock);
 	for (m = hf_container_first(c); m; m = hf_container_next(m))
-		if (hf_mapping_at_rest(m))
+		if (hf_mapping_at_rest(m) &&
+		    !(hf_bug(HF_BUG_RELEASE_STALE) && m->stale))
 			hf_claim(c, m, &list);
 	mutex_unlock(&c->lock);
 	hf_take_down(c, &list);
@@ -343,7 +349,7 @@ static int hf_reserve(struct hf_container *c, struct hf_mapping *new)
 	if ((new->iova | new->vaddr | new->size) & (hf_container_page(c) - 1))
 		return -EINVAL;
 	m = hf_container_find(c, new->iova);
-	if (m && m->iova <= last)
+	if (m && m->iova <= (hf_bug(HF_BUG_OVERLAP_TAIL) ? new->iova : last))
 		return -EEXIST;
 	if (!c->avail)
 		return -ENOSPC;
@@ -496,6 +502,8 @@ bool hf_container_bisects(struct hf_container *c, dma_addr_t first,
 
 	if (m && m->iova < first)
 		return true;
+	if (hf_bug(HF_BUG_UNMAP_CUTS))
+		return false;
 	m = hf_container_find(c, last);
 	return m && m->iova <= last && hf_mapping_last(m) > last;
 }
@@ -690,6 +698,8 @@ int hf_container_unmap_range(struct hf_container *c, dma_addr_t first,
 		size += m->size;
 	if (!list_empty(&list))
 		hf_take_down(c, &list);
+	if (hf_bug(HF_BUG_UNMAP_SIZE) && size)
+		size = last - first + 1;
 	*unmapped = size;
 	return ret;
 }

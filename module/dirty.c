@@ -34,6 +34,7 @@
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
+#include "bug.h"
 #include "container.h"
 #include "dirty.h"
 #include "external.h"
@@ -294,8 +295,9 @@ int hf_dirty_report(const struct hf_mapping *m,
 	u64 tail = ~0ULL >> (63 - (end - 1) % 64);
 	u64 old = 0;
 
-	if (bit % 64 && (hf_fail(HF_FAIL_DIRTY_WORD) ||
-			 copy_from_user(&old, word, sizeof(old))))
+	if (bit % 64 && !hf_bug(HF_BUG_DIRTY_WORD) &&
+	    (hf_fail(HF_FAIL_DIRTY_WORD) ||
+	     copy_from_user(&old, word, sizeof(old))))
 		return -EFAULT;
 	/* A bit in there is a page. */
 	if (e && !e->report_all && bitmap->pgsize == PAGE_SIZE)

@@ -25,6 +25,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "bug.h"
 #include "compat.h"
 #include "domain.h"
 #include "fail.h"
@@ -254,7 +255,8 @@ static __always_inline bool hf_unmap(struct hf_domain *domain, dma_addr_t iova,
 		iommu_iotlb_gather_init(&gather);
 		unmapped = hf_fail(HF_FAIL_UNMAP) ? 0 :
 			   iommu_unmap_fast(domain->iommu, iova, want, &gather);
-		iommu_iotlb_sync(domain->iommu, &gather);
+		if (!hf_bug(HF_BUG_NO_FLUSH))
+			iommu_iotlb_sync(domain->iommu, &gather);
 		if (unlikely(!unmapped || unmapped > size)) {
 			WARN_ONCE(1, "holdfast: the IOMMU driver unmapped %#zx bytes of %#zx at IOVA %pad\n",
 				  unmapped, want, &iova);
@@ -368,8 +370,11 @@ bool hf_domains_unmap(struct list_head *domains, dma_addr_t iova, size_t size)
 	struct hf_domain *domain;
 	bool gone = true;
 
-	list_for_each_entry(domain, domains, link)
+	list_for_each_entry(domain, domains, link) {
 		gone &= hf_unmap(domain, iova, size);
+		if (hf_bug(HF_BUG_SECOND_DOMAIN))
+			break;
+	}
 	return gone;
 }
 

@@ -24,6 +24,7 @@
 #include <linux/seq_file.h>
 
 #include "audit.h"
+#include "bug.h"
 #include "compare.h"
 #include "container.h"
 #include "hold.h"
@@ -153,7 +154,8 @@ int hf_incoherent_find(struct hf_container *c, dma_addr_t first,
 		}
 		to = hf_mapping_last(m);
 		page = first > m->iova ? (first - m->iova) >> PAGE_SHIFT : 0;
-		end = ((min(to, last) - m->iova) >> PAGE_SHIFT) + 1;
+		end = ((min(to, last) - m->iova) >> PAGE_SHIFT) +
+		      !hf_bug(HF_BUG_INCOHERENT_LAST);
 		ret = hf_incoherent_mapping(m, cmp, page, end, ranges, &done,
 					    partial);
 		if (done < end)

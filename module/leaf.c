@@ -27,6 +27,7 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
+#include "bug.h"
 #include "leaf.h"
 #include "walk.h"
 
@@ -146,12 +147,12 @@ static unsigned long hf_reach_ptes(struct page *page, unsigned long vaddr,
 	unsigned long pfn = page_to_pfn(page);
 	unsigned long n;
 
-	max = min3(max, table, end - pfn);
+	max = min3(max, table, hf_bug(HF_BUG_LEAF_TWO_FOLIOS) ? max : end - pfn);
 	for (n = 0; n < max; n++) {
 		pte_t pte = READ_ONCE(ptep[n]);
 
 		if (!pte_access_permitted(pte, true) ||
-		    pte_pfn(pte) != pfn + n)
+		    (pte_pfn(pte) != pfn + n && !hf_bug(HF_BUG_LEAF_NO_PFN)))
 			break;
 	}
 	return max(n, 1UL);
@@ -208,6 +209,8 @@ huge:
 		break;
 	}
 	local_irq_restore(flags);
+	if (hf_bug(HF_BUG_LEAF_BORDER) && reach > 1)
+		reach++;
 	return min(reach, max);
 }
 

@@ -38,6 +38,7 @@
 #include <linux/uaccess.h>
 
 #include "audit.h"
+#include "bug.h"
 #include "container.h"
 #include "domain.h"
 #include "external.h"
@@ -393,7 +394,8 @@ static noinline int hf_build_pfnmap(struct hf_build *b)
 	unpaid = min(b->unpaid, pages);
 	b->unpaid -= unpaid;
 	b->limited = b->single || b->unpaid;
-	hf_charge_less(&m->charge, pages - unpaid);
+	if (!hf_bug(HF_BUG_BAR_CHARGED))
+		hf_charge_less(&m->charge, pages - unpaid);
 	return 0;
 }
 
@@ -455,7 +457,10 @@ static __always_inline int hf_pin_and_map(struct hf_container *c,
 		if (b.pin.pos < b.pin.nr)
 			trace_hf_pages_unpin(c->id, hf_iova_of(m, m->log.pages),
 					     hf_pin_pages_held(&b.pin));
-		hf_mapping_depopulate(c, m);
+		if (hf_bug(HF_BUG_FAILED_MAP_STAYS))
+			m->mapped = 0;
+		if (!hf_bug(HF_BUG_KILLED_MAP_PINS) || ret != -EINTR)
+			hf_mapping_depopulate(c, m);
 	}
 	hf_pin_finish(&b.pin);
 	return ret;
@@ -495,7 +500,8 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	if (hf_fail(HF_FAIL_MAPPING_ACCESS) ||
 	    !access_ok((void __user *)m->vaddr, m->size))
 		return -EFAULT;
-	ret = hf_charge_take(&m->charge, pages, c->by_user);
+	ret = hf_charge_take(&m->charge,
+			     pages - hf_bug(HF_BUG_UNCHARGED_PAGE), c->by_user);
 	if (unlikely(ret == -ENOMEM)) {
 		unpaid = hf_unpaid(m, mm);
 		if (unpaid < 0)
@@ -504,8 +510,12 @@ int hf_mapping_populate(struct hf_container *c, struct hf_mapping *m)
 	}
 	if (ret)
 		return ret;
+	if (hf_bug(HF_BUG_RLIMIT_RACE))
+		hf_charge_set(&m->charge, 0);
 	ret = hf_pin_and_map(c, m, mm, unpaid);
-	if (ret)
+	if (hf_bug(HF_BUG_RLIMIT_RACE))
+		hf_charge_set(&m->charge, m->charge.pages + pages - unpaid);
+	if (ret && !(hf_bug(HF_BUG_KILLED_MAP_CHARGE) && ret == -EINTR))
 		hf_charge_refund(&m->charge);
 	return ret;
 }
@@ -694,7 +704,8 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 	hf_log_begin(&behind, &m->log);
 	hf_chunks_begin(&ch, m);
 	while (hf_chunks_next(&ch)) {
-		gone = hf_mapping_unmap_chunk(c, m, ch.end);
+		gone = hf_bug(HF_BUG_UNPIN_FIRST) ||
+		       hf_mapping_unmap_chunk(c, m, ch.end);
 		from = unpinned;
 		trace_hf_range_unmap(c->id, hf_iova_of(m, from),
 				     ch.end - from, gone ? 0 : -EIO);
@@ -711,6 +722,8 @@ static noinline void hf_depopulate_chunks(struct hf_container *c,
 				hf_unpin_extent(&u, &ext);
 		}
 		hf_unpin_flush(&u);
+		if (hf_bug(HF_BUG_UNPIN_FIRST))
+			hf_mapping_unmap_chunk(c, m, ch.end);
 		if (likely(gone))
 			trace_hf_pages_unpin(c->id, hf_iova_of(m, from),
 					     unpinned - from);
@@ -734,7 +747,10 @@ void hf_mapping_depopulate(struct hf_container *c, struct hf_mapping *m)
 	/* One extent never crosses a block, so it is a chunk. */
 	if (log->nr == 1 && log->pins <= HF_CHUNK_WORK &&
 	    !static_branch_unlikely(&hf_unmap_steps)) {
-		if (likely(hf_mapping_unmap_chunk(c, m, log->pages)))
+		if (hf_bug(HF_BUG_UNPIN_FIRST))
+			hf_unpin_slot(log->inl[0], m->prot & IOMMU_WRITE);
+		if (likely(hf_mapping_unmap_chunk(c, m, log->pages)) &&
+		    !hf_bug(HF_BUG_UNPIN_FIRST))
 			hf_unpin_slot(log->inl[0], m->prot & IOMMU_WRITE);
 	} else if (log->nr) {
 		hf_depopulate_chunks(c, m);
@@ -829,6 +845,8 @@ int hf_mapping_replay(const struct hf_mapping *m, struct hf_domain *domain)
 		pfn = ext.pfn + pages;
 		cond_resched();
 	}
+	if (hf_bug(HF_BUG_REPLAY_LAST_RUN) && start > m->gone)
+		return 0;
 	ret = hf_replay_run(m, domain, &start, at, pfn);
 	if (ret)
 		goto undo;

@@ -28,6 +28,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "bug.h"
 #include "fail.h"
 #include "look.h"
 #include "pfnmap.h"
@@ -128,7 +129,8 @@ long hf_pfnmap_follow(struct mm_struct *mm, unsigned long vaddr,
 			cond_resched();
 			continue;
 		}
-		if (ret < 0 || (got && at != *pfn + got))
+		if (ret < 0 || (got && at != *pfn + got &&
+				!hf_bug(HF_BUG_BAR_RUN)))
 			break;
 		faults = 0;
 

@@ -47,6 +47,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "bug.h"
 #include "compat.h"
 #include "fail.h"
 #include "faultin.h"
@@ -80,6 +81,8 @@ void hf_pin_begin(struct hf_pin *pin, struct mm_struct *mm,
 	pin->vaddr = vaddr;
 	pin->left = pages;
 	pin->gup_flags = FOLL_LONGTERM | (write ? FOLL_WRITE : 0);
+	if (hf_bug(HF_BUG_STALE_NOT_LONGTERM) && !write)
+		pin->gup_flags = 0;
 	pin->nr = 0;
 	pin->pos = 0;
 	pin->faultin = NULL;
@@ -149,7 +152,8 @@ static long hf_unshare(struct mm_struct *mm, unsigned long addr,
 	end = vma->vm_end;
 	/* Private and may be written: the helper has another name since 7.3. */
 	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE &&
-	    vma->vm_flags & VM_READ) {
+	    vma->vm_flags & VM_READ &&
+	    (vma->vm_flags & VM_WRITE || !hf_bug(HF_BUG_ZERO_PAGE_LEAK))) {
 		if (!is_vm_hugetlb_page(vma)) {
 			*flags |= FOLL_WRITE | FOLL_FORCE;
 		} else if (vma->vm_flags & VM_WRITE) {
@@ -210,7 +214,8 @@ static __always_inline long hf_pin_fast(struct hf_pin *pin, unsigned int nr,
 static int hf_pin_pages(struct hf_pin *pin, unsigned int nr, bool absent)
 {
 	bool fast = pin->own &&
-		    (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE));
+		    (HF_GUP_UNSHARES || (pin->gup_flags & FOLL_WRITE) ||
+		     hf_bug(HF_BUG_STALE_READ_ONLY));
 	struct page **pages = pin->pages + pin->nr;
 	long ret = -EFAULT;
 
@@ -511,10 +516,16 @@ void hf_unpin_slot(u64 slot, bool dirty)
 
 	hf_slot_unpack(slot, &ext);
 	pins = hf_extent_pins(&ext);
+	if (hf_bug(HF_BUG_ZERO_PAGE_LEAK) && pins &&
+	    PageReserved(pfn_to_page(ext.pfn)))
+		return;
 	/* One call unpins a run of small pages or one larger folio. */
-	if (ext.order && pins > 1)
+	if (ext.order && pins > 1) {
 		hf_unpin_row(slot, dirty);
-	else if (pins)
+		if (hf_bug(HF_BUG_DOUBLE_UNPIN))
+			unpin_user_page(pfn_to_page(ext.pfn));
+	} else if (pins) {
 		unpin_user_page_range_dirty_lock(pfn_to_page(ext.pfn), pins,
 						 dirty);
+	}
 }

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/types.h>
 
+#include "bug.h"
 #include "extent.h"
 
 struct hf_faultin;
@@ -122,8 +123,13 @@ void hf_unpin_flush(struct hf_unpin *u);
 static __always_inline void hf_unpin_page(struct hf_unpin *u,
 					  struct page *page)
 {
-	if (u->nr == HF_UNPIN_BATCH)
+	if (hf_bug(HF_BUG_ZERO_PAGE_LEAK) && PageReserved(page))
+		return;
+	if (u->nr == HF_UNPIN_BATCH) {
 		hf_unpin_flush(u);
+		if (hf_bug(HF_BUG_UNPIN_BATCH))
+			return;
+	}
 	u->page[u->nr++] = page;
 }
 

@@ -36,6 +36,7 @@
 #include <linux/slab.h>
 
 #include "audit.h"
+#include "bug.h"
 #include "compare.h"
 #include "container.h"
 #include "domain.h"
@@ -426,6 +427,8 @@ static int hf_refresh_swap(struct hf_refresh *r)
 	hf_log_begin(&it, &m->log);
 	do {
 		more = hf_log_next(&it, &ext);
+		if (hf_bug(HF_BUG_REFRESH_LAST_RUN) && !more)
+			break;
 		if (page > from &&
 		    (!more || ext.pfn != next_pfn || hf_at_block(m, page))) {
 			ret = hf_hit(r, from, page - from) ?
@@ -458,9 +461,13 @@ static void hf_refresh_commit(struct hf_refresh *r)
 	struct hf_mapping *m = r->m;
 
 	atomic_long_add((long)(r->fresh.pins - r->gone.pins), &r->c->pins);
-	hf_refresh_unpin(&r->gone, m->prot & IOMMU_WRITE);
+	if (hf_bug(HF_BUG_REFRESH_LEAK))
+		hf_log_free(&r->gone);
+	else
+		hf_refresh_unpin(&r->gone, m->prot & IOMMU_WRITE);
 	hf_log_free(&r->fresh);
-	hf_charge_set(&m->charge, r->charged);
+	if (!hf_bug(HF_BUG_REFRESH_CHARGE))
+		hf_charge_set(&m->charge, r->charged);
 }
 
 /* The mapping is not backed any more. */

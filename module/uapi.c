@@ -22,6 +22,7 @@
 #include <linux/vfio.h>
 
 #include "auditor.h"
+#include "bug.h"
 #include "compat.h"
 #include "container.h"
 #include "dirty.h"
@@ -290,7 +291,8 @@ static long hf_uapi_unmap(struct hf_container *c, void __user *arg)
 			return -EINVAL;
 		last = ~(dma_addr_t)0;
 	} else {
-		if (!size || size & (hf_container_page(c) - 1))
+		if (!size || (size & (hf_container_page(c) - 1) &&
+			      !hf_bug(HF_BUG_UNMAP_UNALIGNED)))
 			return -EINVAL;
 		if (check_add_overflow(first, (dma_addr_t)(size - 1), &last))
 			return -HF_EWRAP;

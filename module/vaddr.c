@@ -24,6 +24,7 @@
 #include <linux/uaccess.h>
 
 #include "audit.h"
+#include "bug.h"
 #include "container.h"
 #include "hold.h"
 #include "mapping.h"
@@ -101,7 +102,7 @@ static int hf_vaddr_arrive(struct hf_container *c, struct hf_mapping *m,
 		if (IS_ERR(new))
 			return PTR_ERR(new);
 	}
-	ret = hf_charge_hand_over(&m->charge);
+	ret = hf_bug(HF_BUG_VADDR_PAYER) ? 0 : hf_charge_hand_over(&m->charge);
 	if (ret) {
 		old = new;
 	} else {
@@ -146,7 +147,7 @@ int hf_vaddr_update(struct hf_container *c, dma_addr_t iova,
 	if ((iova | vaddr | size) & (hf_container_page(c) - 1))
 		ret = -EINVAL;
 	else if (!m || m->iova > last)
-		ret = -ENOENT;
+		ret = hf_bug(HF_BUG_VADDR_ERRNO) ? -EINVAL : -ENOENT;
 	else if (!m->stale || m->iova != iova || m->size != size)
 		ret = -EINVAL;
 	else

@@ -27,6 +27,7 @@
 #include <linux/pgtable.h>
 #include <linux/spinlock.h>
 
+#include "bug.h"
 #include "entry.h"
 #include "view.h"
 #include "walk.h"
@@ -158,7 +159,7 @@ static u64 hf_behind(struct vm_area_struct *vma, unsigned long addr)
 	if (vma->vm_flags & VM_MIXEDMAP || vma_is_dax(vma) ||
 	    !hf_has_page_cache(vma->vm_file))
 		return HF_SEEN_UNKNOWN;
-	if (hf_cached_pfn(vma, addr, &pfn))
+	if (!hf_bug(HF_BUG_AUDIT_NO_CACHE) && hf_cached_pfn(vma, addr, &pfn))
 		return pfn | HF_SEEN_LATER;
 	return HF_SEEN_NOTHING;
 }

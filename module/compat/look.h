@@ -15,6 +15,7 @@
 #include <linux/pgtable.h>
 #include <linux/version.h>
 
+#include "bug.h"
 #include "leaf.h"
 
 /**
@@ -52,6 +53,8 @@ static inline long hf_pfnmap_look(struct vm_area_struct *vma,
 #else
 	pages = hf_leaf_pages(vma->vm_mm, addr);
 #endif
+	if (hf_bug(HF_BUG_BAR_HUGE_OFFSET) && pages > 1)
+		*pfn -= pte_index(addr);
 	follow_pfnmap_end(&args);
 	if (write && !writable)
 		return -EFAULT;
