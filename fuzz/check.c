@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <holdfast/coherence.h>
+#include <holdfast/info.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #define WORDS (FZ_TAG_BYTES / 8)
 /* Pages at each end of a mapping that the device tries in the end. */
 #define EDGE 24U
+/* dma_entry_limit's default. */
+#define ENTRY_LIMIT 65535U
 
 void fz_check_charges(struct fz_session *s)
 {
@@ -353,6 +356,22 @@ static void check_mappings(struct fz_session *s, bool write)
 	}
 }
 
+/* Mappings that may still be made (dma_entry_limit, at its default). */
+static void check_room(struct fz_session *s, unsigned int c)
+{
+	unsigned int want = ENTRY_LIMIT - (c ? 0 : FZ_PORT_MAPPINGS);
+	struct hf_iommu_info info;
+
+	for (unsigned int i = 0; i < FZ_MAPPINGS; i++)
+		want -= s->m->mapping[i].used && s->m->mapping[i].container == c;
+	s->stats.checks[FZ_ORACLE_ANSWER]++;
+	if (hf_container_info(&s->container[c], &info) || !info.has_dma_avail)
+		fz_object(s, FZ_ORACLE_ANSWER, "info", "container %u says nothing of itself", c);
+	else if (info.dma_avail != want)
+		fz_object(s, FZ_ORACLE_ANSWER, "avail", "%u more mappings may be made, not %u",
+			  info.dma_avail, want);
+}
+
 void fz_check_all(struct fz_session *s)
 {
 	s->step = -1;
@@ -363,6 +382,9 @@ void fz_check_all(struct fz_session *s)
 	for (unsigned int c = 0; c < FZ_CONTAINERS && !s->wrong && !s->o.stock; c++)
 		if (s->m->container[c].typed)
 			fz_check_auditor(s, c, 0, FZ_IOVAS);
+	for (unsigned int c = 0; c < FZ_CONTAINERS && !s->wrong; c++)
+		if (s->m->container[c].typed)
+			check_room(s, c);
 	/* The other direction, and who must see it. */
 	check_mappings(s, true);
 	check_processes(s);

@@ -254,5 +254,6 @@ int fz_port_restore(struct fz_session *s);
 
 /** fz_port_bytes() - what they take */
 #define FZ_PORT_BYTES (HF_DMA_FOOTPRINT + FZ_BOUNCE)
+#define FZ_PORT_MAPPINGS 2U
 
 #endif

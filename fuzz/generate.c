@@ -175,11 +175,18 @@ static void add_idiom(uint64_t *state, struct fz_sequence *s)
 	const unsigned int page = some_place(state, FZ_PAGES), iova = some_place(state, FZ_IOVAS);
 	const unsigned int count = some_count(state, 1024) ?: 1;
 	const unsigned int prot = fz_random(state, 3) ? FZ_PROT_READ | FZ_PROT_WRITE : FZ_PROT_READ;
-	const unsigned int child = 1 + fz_random(state, 2), kind = fz_random(state, 14);
+	const unsigned int child = 1 + fz_random(state, 2), kind = fz_random(state, 15);
 	const unsigned int sooner = iova ? fz_random(state, iova < 70 ? iova : 70) : 0;
 
 	if (fz_random(state, 3))
 		add_args(s, FZ_WRITE, 0, page, 1 + fz_random(state, 16), 0, 0);
+	if (kind == 13) {
+		/* A huge page that is not one any more: some of its pages are others. */
+		add_args(s, FZ_WRITE, 0, page / FZ_HUGE * FZ_HUGE, 1, 0, 0);
+		add_args(s, FZ_MADVISE, 0, page + fz_random(state, count), 1 + fz_random(state, 3),
+			 FZ_DONTNEED, 0);
+		add_args(s, FZ_WRITE, 0, page, 16, 0, 0);
+	}
 	if (kind == 2 || kind == 3)
 		add_args(s, FZ_FORK, child, 0, 0, 0, 0);
 	add_args(s, FZ_MAP, kind == 3 ? child : 0, iova, page, count,
@@ -200,10 +207,12 @@ static void add_idiom(uint64_t *state, struct fz_sequence *s)
 		add_args(s, FZ_UNMAP, kind == 2 ? child : 0, other, iova, count, 0);
 		add_args(s, FZ_EXIT, child, 0, 0, 0, 0);
 		break;
-	case 4: /* migration */
+	case 4: /* migration; neighbours share words of the bitmap */
+		add_args(s, FZ_MAP, 0, iova + count, page, 1 + fz_random(state, 16),
+			 prot | (other ? FZ_HOW_OTHER : 0));
 		add_args(s, FZ_DIRTY, 0, other, FZ_DIRTY_START, 0, 1);
 		add_args(s, FZ_DIRTY, 0, other, FZ_DIRTY_GET, iova - sooner,
-			 count + sooner + fz_random(state, 70));
+			 count + sooner + 16 + fz_random(state, 70));
 		break;
 	case 5: /* memory given back under the device */
 		add_args(s, FZ_MADVISE, 0, page, count, FZ_DONTNEED, 0);
@@ -245,6 +254,9 @@ static void add_idiom(uint64_t *state, struct fz_sequence *s)
 		else
 			add_args(s, FZ_MAP, who ? 0 : child, iova + count + fz_random(state, 1024),
 				 some_place(state, FZ_PAGES), count, prot | (other ? FZ_HOW_OTHER : 0));
+		break;
+	case 13:
+		add_args(s, FZ_DEVICE_WRITE, iova, 16, 0, 0, 0);
 		break;
 	default: /* moved away */
 		add_args(s, FZ_MREMAP, 0, page, count, some_place(state, FZ_PAGES), count);
