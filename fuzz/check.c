@@ -130,17 +130,20 @@ static void check_page(struct fz_session *s, const struct fz_mapping *map, unsig
 		       bool write)
 {
 	const unsigned int i = iova - map->iova;
-	struct fz_frame *f = map->bar ? &s->m->bar[map->page + i] :
+	struct fz_frame *f = map->bar ? &s->m->bar[fz_bar_page(map->page + i)] :
 					&s->m->frame[s->m->pinned[map->pinned + i]];
 	uint64_t tag;
 	bool torn;
 
 	/* Some IOMMUs cannot forbid reading alone, so what is write-only is not tried. */
-	if (map->prot & FZ_PROT_READ && !(map->bar && !f->tag)) {
+	if (map->prot & FZ_PROT_READ) {
 		s->stats.checks[FZ_ORACLE_DEVICE]++;
 		if (!device_reads(s, iova, &tag, &torn))
 			return;
-		if (torn || (tag != f->tag && !(f->lazy && !tag)))
+		/* Nobody knows what is in a BAR at first. */
+		if (map->bar && !f->tag && torn)
+			return;
+		if (torn || (tag != f->tag && !(f->lazy && !tag) && !(map->bar && !f->tag)))
 			fz_object(s, FZ_ORACLE_DEVICE, "reads",
 				  "the device reads %llx%s from page %u of the window, not %llx",
 				  (unsigned long long)tag, torn ? " (torn)" : "", iova,

@@ -43,12 +43,12 @@ static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, 
 			    unsigned int first, unsigned int end, unsigned int *parted)
 {
 	*parted = 0;
-	if (map->bar)
-		return 0;
 	if (map->mm != s->m->proc[who].mm)
 		return -EPERM;
 	if (map->stale)
 		return -EBUSY;
+	if (map->bar)
+		return 0;
 	for (unsigned int i = first; i < end; i++)
 		*parted += fz_mapping_parted(s->m, map, i);
 	/* What is left open may have been replaced, too, or have failed to be. */

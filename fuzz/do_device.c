@@ -2,8 +2,9 @@
 /*
  * do_device.c - what the device does, and its memory.
  *
- * The BAR is sixteen places of 64 pages each. The first pages of a place may be mapped into a process, at
- * the place's own address, and from there for the device.
+ * Device memory is mapped in sixteen places of 64 pages each, which stand in another order than in the
+ * BAR (fz_bar_page()). The first pages of a place may be mapped into a process, and from there for the
+ * device, also across places that are mapped whole.
  */
 #include <errno.h>
 #include <holdfast/iommu.h>
@@ -14,6 +15,7 @@
 #include "game.h"
 
 #define PLACE 64U
+#define PLACES 16U
 
 int64_t fz_play_device_read(struct fz_session *s, const struct fz_op *op)
 {
@@ -57,7 +59,7 @@ int64_t fz_play_bar_mmap(struct fz_session *s, const struct fz_op *op)
 	slot->arg[2] = PROT_READ | PROT_WRITE;
 	slot->arg[3] = MAP_SHARED | MAP_FIXED;
 	slot->arg[4] = (uint64_t)s->bar.fd;
-	slot->arg[5] = s->bar_region.offset + place * PLACE * FZ_PAGE_BYTES;
+	slot->arg[5] = s->bar_region.offset + fz_bar_page(place * PLACE) * FZ_PAGE_BYTES;
 	ret = fz_request(s, 0);
 	if (fz_expect(s, ret, (int64_t)place_addr(place), "mmap of a BAR") &&
 	    s->m->proc[0].bar[place] < count)
@@ -76,6 +78,19 @@ int64_t fz_play_bar_munmap(struct fz_session *s, const struct fz_op *op)
 	return ret;
 }
 
+/* Pages that are mapped in a row from a place on. */
+static unsigned int bar_run(const struct fz_session *s, unsigned int who, unsigned int place)
+{
+	unsigned int n = 0;
+
+	for (; place < PLACES; place++) {
+		n += s->m->proc[who].bar[place];
+		if (s->m->proc[who].bar[place] < PLACE)
+			break;
+	}
+	return n;
+}
+
 int64_t fz_play_bar_map(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0), iova = fz_op_arg(op, 1), place = fz_op_arg(op, 2);
@@ -83,8 +98,7 @@ int64_t fz_play_bar_map(struct fz_session *s, const struct fz_op *op)
 	unsigned int count = fz_op_arg(op, 3);
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map), .vaddr = place_addr(place), .iova = fz_iova(iova),
-		.flags = (prot & FZ_PROT_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
-			 (prot & FZ_PROT_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0),
+		.flags = fz_dma_flags(prot),
 	};
 	int64_t want = 0, ret;
 
@@ -97,7 +111,7 @@ int64_t fz_play_bar_map(struct fz_session *s, const struct fz_op *op)
 		want = -EINVAL;
 	else if (fz_mapping_overlaps(s->m, 0, iova, count))
 		want = -EEXIST;
-	else if (s->m->proc[who].bar[place] < count)
+	else if (bar_run(s, who, place) < count)
 		want = -EFAULT;
 	ret = fz_ioctl(s, who, 0, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
 	/* Beyond the limit it is told before what the memory is. */

@@ -426,24 +426,33 @@ int64_t fz_play_munlock(struct fz_session *s, const struct fz_op *op)
 	return ret;
 }
 
+/* Have new tags put into pages, in one of two ways. */
+static int64_t put_tags(struct fz_session *s, unsigned int who, enum fz_do how, unsigned int page,
+			unsigned int count)
+{
+	struct fz_slot *slot = fz_slot(s, who);
+	struct fz_look *look = (struct fz_look *)(void *)slot->data;
+
+	slot->what = how;
+	slot->arg[0] = fz_addr(page);
+	slot->arg[1] = count;
+	for (unsigned int i = 0; i < count; i++)
+		look->tag[i] = fz_tag(s->m);
+	return fz_request(s, who);
+}
+
 int64_t fz_play_write(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0);
 	unsigned int page = fz_op_arg(op, 1), count = fz_op_arg(op, 2);
-	struct fz_slot *slot = fz_slot(s, who);
-	struct fz_look *look = (struct fz_look *)(void *)slot->data;
+	const struct fz_look *look = (const struct fz_look *)(void *)fz_slot(s, who)->data;
 	int64_t ret;
 
 	if (!fz_alive(s, who))
 		return FZ_SKIPPED;
 	if (page + count > FZ_PAGES)
 		count = FZ_PAGES - page;
-	slot->what = FZ_DO_POKE;
-	slot->arg[0] = fz_addr(page);
-	slot->arg[1] = count;
-	for (unsigned int i = 0; i < count; i++)
-		look->tag[i] = fz_tag(s->m);
-	ret = fz_request(s, who);
+	ret = put_tags(s, who, FZ_DO_POKE, page, count);
 	for (unsigned int i = 0; !ret && i < count; i++) {
 		const bool can = fz_page_writable(s->m, who, page + i);
 
@@ -508,8 +517,7 @@ int64_t fz_play_fill(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0);
 	unsigned int page = fz_op_arg(op, 1), count = fz_op_arg(op, 2);
-	struct fz_slot *slot = fz_slot(s, who);
-	struct fz_look *look = (struct fz_look *)(void *)slot->data;
+	const struct fz_look *look = (const struct fz_look *)(void *)fz_slot(s, who)->data;
 	int64_t ret;
 
 	if (page + count > FZ_SMALL_PAGES || !fz_alive(s, who))
@@ -520,12 +528,7 @@ int64_t fz_play_fill(struct fz_session *s, const struct fz_op *op)
 		    pte_of(s, who, page + i)->flags & FZ_LOCKED ||
 		    !(pte_of(s, who, page + i)->prot & FZ_PROT_WRITE))
 			return FZ_SKIPPED;
-	slot->what = FZ_DO_FILL;
-	slot->arg[0] = fz_addr(page);
-	slot->arg[1] = count;
-	for (unsigned int i = 0; i < count; i++)
-		look->tag[i] = fz_tag(s->m);
-	ret = fz_request(s, who);
+	ret = put_tags(s, who, FZ_DO_FILL, page, count);
 	fz_expect(s, ret, count, "filling by userfaultfd");
 	for (int64_t i = 0; i < ret; i++) {
 		fz_page_drop(s->m, who, page + (unsigned int)i);

@@ -206,6 +206,15 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 void fz_settle_private(struct fz_session *s, unsigned int who, unsigned int page,
 		       unsigned int count);
 
+/** fz_dma_flags() - VFIO_DMA_MAP_FLAG_* of FZ_PROT_* */
+uint32_t fz_dma_flags(unsigned int prot);
+
+/** fz_will_unmap() - what an unmap of a range takes: bytes, or -errno */
+int64_t fz_will_unmap(struct fz_session *s, unsigned int c, unsigned int iova, unsigned int count);
+
+/** fz_apply_unmap() - everything that begins in or reaches into the range is gone */
+void fz_apply_unmap(struct fz_session *s, unsigned int c, unsigned int iova, unsigned int count);
+
 /** fz_have_thread() - see that the first process has a second thread; Return: it has */
 bool fz_have_thread(struct fz_session *s);
 

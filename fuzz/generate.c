@@ -172,8 +172,10 @@ static void add_args(struct fz_sequence *s, enum fz_code code, unsigned int a, u
 static void add_idiom(uint64_t *state, struct fz_sequence *s)
 {
 	const unsigned int other = !fz_random(state, 3), who = fz_random(state, 3);
-	const unsigned int page = some_place(state, FZ_PAGES), iova = some_place(state, FZ_IOVAS);
-	const unsigned int count = some_count(state, 1024) ?: 1;
+	const bool huge = !fz_random(state, 12);
+	const unsigned int page = huge ? FZ_SMALL_PAGES : some_place(state, FZ_PAGES);
+	const unsigned int iova = some_place(state, FZ_IOVAS);
+	const unsigned int count = huge ? 2 * FZ_HUGE : some_count(state, 1024) ?: 1;
 	const unsigned int prot = fz_random(state, 3) ? FZ_PROT_READ | FZ_PROT_WRITE : FZ_PROT_READ;
 	const unsigned int child = 1 + fz_random(state, 2), kind = fz_random(state, 15);
 	const unsigned int sooner = iova ? fz_random(state, iova < 70 ? iova : 70) : 0;
@@ -236,9 +238,10 @@ static void add_idiom(uint64_t *state, struct fz_sequence *s)
 		add_args(s, FZ_MPROTECT, 0, page + fz_random(state, count), 1, FZ_PROT_READ, 0);
 		break;
 	case 9: /* the device's memory */
-		add_args(s, FZ_BAR_MMAP, who, 1 + fz_random(state, 63), 0, 0, 0);
-		add_args(s, FZ_BAR_MAP, 0, iova + count, who, 1 + fz_random(state, 32), prot);
-		add_args(s, FZ_UNMAP, 0, 0, iova + count, 64, 0);
+		add_args(s, FZ_BAR_MMAP, who, 64, 0, 0, 0);
+		add_args(s, FZ_BAR_MMAP, who + 1, 1 + fz_random(state, 64), 0, 0, 0);
+		add_args(s, FZ_BAR_MAP, 0, iova + count, who, 1 + fz_random(state, 96), prot);
+		add_args(s, FZ_DEVICE_WRITE, iova + count + 56, 16, 0, 0, 0);
 		break;
 	case 10: /* a file cut while it is mapped */
 		add_args(s, FZ_PUNCH, fz_random(state, 2), page % FZ_FILE_PAGES, count, 0, 0);

@@ -102,7 +102,7 @@ struct fz_proc {
  * @used: it is there
  * @container: in which
  * @stale: its address is not valid (VFIO_DMA_UNMAP_FLAG_VADDR)
- * @bar: of device memory; @page is the page of the BAR
+ * @bar: of device memory; @page is counted from where that is mapped
  * @prot: what the device may do
  * @mm: address space that mapped it, or took it over
  * @iova: first page of the window
@@ -254,9 +254,19 @@ bool fz_mapping_overlaps(struct fz_model *m, unsigned int container, uint32_t io
 void fz_mapping_add(struct fz_model *m, unsigned int container, unsigned int who, uint32_t iova,
 		    unsigned int page, unsigned int pages, unsigned int prot);
 
-/** fz_mapping_add_bar() - map pages of the BAR, from @page on, in the session's container */
+/** fz_mapping_add_bar() - map device memory, from @page of where it is mapped on */
 void fz_mapping_add_bar(struct fz_model *m, unsigned int who, uint32_t iova, unsigned int page,
 			unsigned int pages, unsigned int prot);
+
+/**
+ * fz_bar_page() - page of the BAR behind a page of where it is mapped
+ *
+ * Places of 64 pages stand in another order there, so that neighbours are none in the BAR.
+ */
+static inline unsigned int fz_bar_page(unsigned int page)
+{
+	return page ^ 64;
+}
 
 /** fz_mapping_remove() - unmap */
 void fz_mapping_remove(struct fz_model *m, struct fz_mapping *map);

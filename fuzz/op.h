@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FZ_VERSION 1
+#define FZ_VERSION 1U
 #define FZ_HEADER 4U
 #define FZ_RECORD 12U
 #define FZ_OPS_MAX 64U

@@ -163,7 +163,8 @@ int64_t fz_request(struct fz_session *s, unsigned int who)
 
 	if (s->hung)
 		return -ESRCH;
-	slot->period = s->period;
+	/* A new program has no handler yet. */
+	slot->period = slot->what == FZ_DO_CALL ? s->period : 0;
 	fz_worker_ask(slot);
 	for (unsigned int turn = 0; s->together && !s->wrong && turn < 64; turn++) {
 		if (atomic_load(&slot->state) == FZ_DONE)
