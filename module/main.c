@@ -22,6 +22,7 @@
 #include "auditor.h"
 #include "compat.h"
 #include "container.h"
+#include "cover.h"
 #include "debugfs.h"
 #include "emulated.h"
 #include "fail.h"
@@ -274,9 +275,12 @@ static int __init hf_module_init(void)
 {
 	int ret;
 
-	ret = hf_fail_init();
+	ret = hf_cover_init();
 	if (ret)
 		return ret;
+	ret = hf_fail_init();
+	if (ret)
+		goto cover;
 	ret = hf_mapping_init();
 	if (ret)
 		goto fail;
@@ -297,6 +301,8 @@ mapping:
 	hf_mapping_exit();
 fail:
 	hf_fail_exit();
+cover:
+	hf_cover_exit();
 	return ret;
 }
 
@@ -308,6 +314,7 @@ static void __exit hf_module_exit(void)
 	hf_auditors_exit();
 	hf_mapping_exit();
 	hf_fail_exit();
+	hf_cover_exit();
 }
 
 module_init(hf_module_init);

@@ -165,3 +165,16 @@ kernel_load() {
 	[[ -z $K_CONFIG ]] || K_HEADERS=$K_DIR/headers
 	export K_RELEASE K_VERSION K_DIR K_CHROOT K_HEADERS K_CONFIG
 }
+
+# with_libraries TREE PROGRAM DESTINATION - copy a program to DESTINATION in the
+# guest's root TREE, and what ld.so needs for it to where that finds it.
+with_libraries() {
+	local library
+	rm -f "$1$3"
+	cp -L "$2" "$1$3"
+	ldd "$2" | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' | sort -u |
+		while read -r library; do
+			mkdir -p "$1${library%/*}"
+			cp -L "$library" "$1$library"
+		done
+}

@@ -27,7 +27,8 @@
 #include "module.h"
 
 #define CONTROL "/sys/kernel/debug/holdfast_fail"
-#define MODULE "/holdfast/modules/fail/vfio_iommu_holdfast.ko"
+#define MODULES "/holdfast/modules/"
+#define FILE_NAME "/vfio_iommu_holdfast.ko"
 #define UNSAFE "allow_unsafe_interrupts"
 
 /* Rounds of each kind of failure for the look at memory. */
@@ -35,6 +36,9 @@
 
 /* What went wrong in one round would go wrong in all. */
 #define ENOUGH 3
+
+/* The module that t_fail_load() loads. */
+static const char *module = MODULES "fail" FILE_NAME;
 
 /* Points that failed so far, in any case. */
 static struct {
@@ -341,16 +345,21 @@ void t_fail_unload(void)
 		hf_require(!t_command("rmmod %s", T_MODULE_STOCK), "unload stock");
 }
 
+void t_fail_with_cover(void)
+{
+	module = MODULES "with/cover-fail" FILE_NAME;
+}
+
 int t_fail_load(const char *param)
 {
-	return t_command("insmod %s " UNSAFE "=%s %s", MODULE, unsafe, param);
+	return t_command("insmod %s " UNSAFE "=%s %s", module, unsafe, param);
 }
 
 static int run_child(const struct t_case *cases, size_t count)
 {
 	t_fail_unload();
 	if (t_fail_load("")) {
-		hf_ktap_diag("%s cannot be loaded", MODULE);
+		hf_ktap_diag("%s cannot be loaded", module);
 		return HF_EXIT_FAIL;
 	}
 	return t_run(cases, count);
@@ -374,8 +383,8 @@ int t_fail_run(const struct t_case *cases, size_t count)
 
 	if (only && !strcmp(only, "1"))
 		hf_ktap_skip_all("nothing for stock here");
-	if (access(MODULE, R_OK)) {
-		hf_ktap_diag("no %s: scripts/module-build --fail builds it", MODULE);
+	if (access(module, R_OK)) {
+		hf_ktap_diag("no %s: scripts/prepare builds it and puts it there", module);
 		return HF_EXIT_FAIL;
 	}
 	t_module_param(T_MODULE_STOCK, UNSAFE, unsafe, sizeof(unsafe));

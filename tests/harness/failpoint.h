@@ -86,6 +86,9 @@ void t_fail_missed(const char *const *except, size_t count);
  */
 int t_fail_load(const char *param);
 
+/** t_fail_with_cover() - from now on t_fail_load() takes the module that has coverage, too */
+void t_fail_with_cover(void);
+
 /** t_fail_unload() - unload whatever backend is there; must succeed */
 void t_fail_unload(void);
 

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * afl-target - what AFL++ runs: input after input in one process, guided by what each of them
+ * did in the module.
+ *
+ * It is linked with AFL++'s runtime, compiled without any instrumentation: what this program does is
+ * of no interest. AFL++ starts it once and has it fork in __afl_manual_init(); the child
+ * opens what can not be shared (container, engine, coverage), plays RUNS inputs out of shared
+ * memory, and ends. A finding is written down and then is a crash, so AFL++ keeps the input.
+ *
+ * Environment:
+ *	HOLDFAST_FUZZ_OUT	folder for what this program writes; default: the current one
+ *	HOLDFAST_FUZZ_DEVICE	which of the vfio-pci devices has the engine, by its number
+ *	HOLDFAST_FUZZ_STOCK	not empty: the containers are stock's, and there is no coverage
+ *	HOLDFAST_FUZZ_RUNS	inputs that one process plays; default 500
+ *	HOLDFAST_FUZZ_STEADY	file that says what to leave out of the map (steady.h); default: none.
+ *				"afl-target --learn INPUT..." writes it
+ *	HOLDFAST_FUZZ_COUNTS	file in which is counted what was played (triage/counts.h)
+ *	HOLDFAST_RECORDER	where the inputs are kept that were played last (triage/record.h)
+ *
+ * It writes
+ *	verdict-PID.txt		a finding: step, operation, oracle, signature, text
+ *	verdict-PID.input	and the input, which is there first
+ *	points.txt		points of the module that were ever passed (scripts/fuzz-points)
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cover.h"
+#include "session.h"
+#include "steady.h"
+#include "triage/counts.h"
+#include "triage/record.h"
+
+/* AFL++'s runtime. */
+extern uint8_t *__afl_area_ptr;
+extern uint8_t *__afl_fuzz_ptr;
+extern uint32_t *__afl_fuzz_len;
+extern uint32_t __afl_map_size;
+int __afl_persistent_loop(unsigned int runs);
+void __afl_manual_init(void);
+
+/* Test cases come in shared memory. */
+int __afl_sharedmem_fuzzing = 1;
+
+/* By these afl-fuzz knows what this program can. */
+__attribute__((used)) static const char *const can[] = {
+	"##SIG_AFL_PERSISTENT##",
+	"##SIG_AFL_DEFER_FORKSRV##",
+};
+
+/* Places of the map: as many as the module has, so that none is shared. */
+#define MAP_SIZE 65536U
+
+#define RUNS 500U
+
+/* Times that each input is played to see what differs. */
+#define LEARN_TIMES 8U
+
+/* Sessions that may fail one after the other. */
+#define FAILURES 3
+
+static struct {
+	const char *out;
+	const char *steady;
+	struct fz_options options;
+	struct fz_session *session;
+	struct fz_recorder *recorder;
+	struct fz_counts *counts;
+	unsigned int runs;
+} target = { .out = ".", .runs = RUNS };
+
+/* A process that cannot play must not look like one that found nothing. */
+static void __attribute__((noreturn)) broken(const char *what, int err)
+{
+	fprintf(stderr, "afl-target: %s: %s\n", what, strerror(-err));
+	_exit(3);
+}
+
+/* A file of this process. */
+static char *own_file(char *path, size_t size, const char *what, const char *ending)
+{
+	snprintf(path, size, "%s/%s-%d.%s", target.out, what, (int)getpid(), ending);
+	return path;
+}
+
+static void save_points(void)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/points.txt", target.out);
+	fz_cover_save(path);
+}
+
+/*
+ * The verdict for whoever collects findings, then the crash for AFL++. Whoever sees the verdict
+ * sees the whole of it, and the input.
+ */
+static void __attribute__((noreturn)) finding(const struct fz_verdict *v, const uint8_t *in,
+					      size_t len)
+{
+	char path[PATH_MAX], whole[PATH_MAX];
+	FILE *f;
+
+	f = fopen(own_file(path, sizeof(path), "verdict", "input"), "wbe");
+	if (!f || fwrite(in, 1, len, f) != len || fclose(f))
+		broken(path, -errno);
+	f = fopen(own_file(path, sizeof(path), "verdict", "new"), "we");
+	if (!f)
+		broken(path, -errno);
+	fprintf(f, "step: %d\noperation: %s\noracle: %s\nsignature: %s\ntext: %s\n", v->step,
+		v->operation, fz_oracle_name(v->oracle), v->signature, v->text);
+	if (fclose(f) || rename(path, own_file(whole, sizeof(whole), "verdict", "txt")))
+		broken(path, -errno);
+	save_points();
+	abort();
+}
+
+static void begin_session(void)
+{
+	const int ret = fz_session_begin(&target.session, &target.options);
+
+	if (ret)
+		broken("no session", ret);
+}
+
+/* What was counted, when the session is about to end with its counts. */
+static void save_counts(void)
+{
+	if (target.counts && target.session)
+		fz_counts_save(target.counts, fz_session_stats(target.session));
+}
+
+static void play(const uint8_t *in, size_t len)
+{
+	struct fz_verdict v;
+	int ret = -EIO;
+
+	for (int i = 0; i < FAILURES && ret < 0; i++) {
+		if (!target.session)
+			begin_session();
+		fz_record(target.recorder, in, len);
+		fz_cover_begin();
+		ret = fz_session_run(target.session, in, len, &v);
+		fz_record_done(target.recorder);
+		if (ret < 0) {
+			fz_session_end(target.session, NULL);
+			target.session = NULL;
+		}
+	}
+	if (ret < 0)
+		broken("no run", ret);
+	fz_cover_collect(__afl_area_ptr, MAP_SIZE);
+	fz_steady_smooth(__afl_area_ptr, MAP_SIZE);
+	/* A map without anything is taken for a program that is not instrumented. */
+	__afl_area_ptr[0] = 1;
+	if (ret > 0) {
+		save_counts();
+		finding(&v, in, len);
+	}
+	if (target.counts)
+		fz_counts_tick(target.counts, fz_session_stats(target.session));
+}
+
+/* Copied, as the run's processes must not share what AFL++ writes to. */
+static size_t next(uint8_t *in, size_t room)
+{
+	size_t len;
+
+	/* Without AFL++, or with a tool that knows no shared memory. */
+	if (!__afl_fuzz_ptr)
+		return fread(in, 1, room, stdin);
+	len = *__afl_fuzz_len < room ? *__afl_fuzz_len : room;
+	memcpy(in, __afl_fuzz_ptr, len);
+	return len;
+}
+
+static void look_around(void)
+{
+	const char *out = getenv("HOLDFAST_FUZZ_OUT"), *device = getenv("HOLDFAST_FUZZ_DEVICE");
+	const char *runs = getenv("HOLDFAST_FUZZ_RUNS"), *stock = getenv("HOLDFAST_FUZZ_STOCK");
+
+	if (out && *out)
+		target.out = out;
+	if (device)
+		target.options.device = (unsigned int)strtoul(device, NULL, 10);
+	if (runs && strtoul(runs, NULL, 10))
+		target.runs = (unsigned int)strtoul(runs, NULL, 10);
+	target.steady = getenv("HOLDFAST_FUZZ_STEADY");
+	target.options.stock = stock && *stock;
+	target.options.enter = fz_cover_enter;
+}
+
+static void open_all(void)
+{
+	const char *recorder = getenv("HOLDFAST_RECORDER"), *counts = getenv("HOLDFAST_FUZZ_COUNTS");
+	int ret = target.options.stock ? 0 : fz_cover_open();
+
+	if (ret)
+		broken("no coverage (is this module built with it?)", ret);
+	ret = target.steady && !target.options.stock ? fz_steady_load(target.steady) : 0;
+	if (ret == -ESTALE)
+		fprintf(stderr, "afl-target: %s is of another module, and not used\n", target.steady);
+	else if (ret && ret != -ENOENT)
+		broken(target.steady, ret);
+	ret = recorder && *recorder ? fz_record_open(recorder, &target.recorder) : 0;
+	if (ret)
+		broken(recorder, ret);
+	ret = counts && *counts ? fz_counts_open(counts, &target.counts) : 0;
+	if (ret)
+		broken(counts, ret);
+}
+
+/*
+ * --learn
+ */
+
+struct inputs {
+	uint8_t (*in)[FZ_INPUT_MAX];
+	size_t *len;
+};
+
+static void play_one(void *data, unsigned int i)
+{
+	const struct inputs *inputs = data;
+
+	play(inputs->in[i], inputs->len[i]);
+}
+
+static int learn(char **files, unsigned int n)
+{
+	struct inputs inputs = { calloc(n, sizeof(*inputs.in)), calloc(n, sizeof(*inputs.len)) };
+	const struct fz_play p = { play_one, &inputs, n };
+	struct fz_steady known;
+	int ret = inputs.in && inputs.len ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; !ret && i < n; i++) {
+		FILE *f = fopen(files[i], "rbe");
+
+		if (!f)
+			broken(files[i], -errno);
+		inputs.len[i] = fread(inputs.in[i], 1, sizeof(inputs.in[i]), f);
+		fclose(f);
+	}
+	ret = ret ? ret : fz_steady_learn(&p, LEARN_TIMES);
+	if (ret)
+		broken("nothing learned", ret);
+	ret = target.steady ? fz_steady_save(target.steady) : -EINVAL;
+	if (ret)
+		broken("HOLDFAST_FUZZ_STEADY", ret);
+	known = fz_steady_known();
+	printf("%u inputs, %u of them too different each time: %u points muted, %u places flat, %u dropped\n",
+	       n, known.skipped, known.muted, known.flat, known.dropped);
+	free(inputs.in);
+	free(inputs.len);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static uint8_t input[FZ_INPUT_MAX];
+	const bool learning = argc > 2 && !strcmp(argv[1], "--learn");
+	struct fz_verdict v;
+	size_t len = 0;
+
+	look_around();
+	__afl_map_size = MAP_SIZE;
+	if (!learning)
+		__afl_manual_init();
+	open_all();
+	if (learning)
+		return learn(argv + 2, (unsigned int)argc - 2);
+	while (__afl_persistent_loop(target.runs)) {
+		len = next(input, sizeof(input));
+		play(input, len);
+	}
+	save_points();
+	save_counts();
+	if (fz_session_end(target.session, &v))
+		finding(&v, input, len);
+	fz_cover_close();
+	return 0;
+}
