@@ -45,6 +45,12 @@ help:
 	@echo '                         (PROFILE= RECORD=1)'
 	@echo '  make conformance       many random operations on stock and holdfast side by side, compared'
 	@echo '                         (PROFILE= OPS= SEED= REPLAY= RECORD=;  docs/conformance.md)'
+	@echo '  make fuzz              AFL++ for ten minutes in a guest, with a live status (docs/fuzzing.md)'
+	@echo '                         (PROFILE= DEBUG=1 MINUTES= JOBS= SEED= STOCK=1 BUG= FRESH=1 FIRST=1'
+	@echo '                         FOREIGN=;  more: scripts/fuzz --help)'
+	@echo '  make repro F=FINDING   play one finding, its first wrong step marked (PROFILE=)'
+	@echo '  make fuzz-report       the newest run of the fuzzer as an HTML page (RUN=)'
+	@echo '  make fuzz-host         fuzz for ever, in guests or on this machine (scripts/fuzz-host --help)'
 	@echo '  make verdicts          what stock and holdfast do where pins are known to go wrong'
 	@echo '                         (PROFILE= RECORD=;  docs/pins.md)'
 	@echo
@@ -65,7 +71,8 @@ setup:
 
 # The parts in the order they need each other.
 parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
-	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/Makefile fuzz/parsers/Makefile))
+	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/triage/Makefile fuzz/Makefile \
+	fuzz/parsers/Makefile))
 
 .PHONY: user
 user:
@@ -78,7 +85,7 @@ user:
 .PHONY: unit
 unit: setup user
 	@set -e; for program in $(user)/unit/*; do \
-		[ -x $$program ] && [ -f $$program ] || continue; $$program; done
+		[ -x $$program ] && [ -f $$program ] || continue; $$program || [ $$? -eq 4 ]; done
 
 .PHONY: test
 test:
@@ -100,6 +107,23 @@ fuzz-parsers:
 .PHONY: conformance
 conformance:
 	@scripts/conformance
+
+# Options in the environment: see scripts/fuzz --help and its relatives'.
+.PHONY: fuzz
+fuzz:
+	@scripts/fuzz
+
+.PHONY: repro
+repro:
+	@scripts/fuzz-repro $(if $(PROFILE),--profile '$(PROFILE)') '$(F)'
+
+.PHONY: fuzz-report
+fuzz-report:
+	@scripts/fuzz-report
+
+.PHONY: fuzz-host
+fuzz-host:
+	@scripts/fuzz-host
 
 # PROFILE and RECORD: see scripts/verdicts --help.
 .PHONY: verdicts

@@ -34,6 +34,7 @@
 #include "cover.h"
 #include "session.h"
 #include "steady.h"
+#include "worker.h"
 #include "triage/counts.h"
 #include "triage/record.h"
 
@@ -268,6 +269,7 @@ int main(int argc, char **argv)
 	struct fz_verdict v;
 	size_t len = 0;
 
+	fz_worker_main(argc, argv);
 	look_around();
 	__afl_map_size = MAP_SIZE;
 	if (!learning)

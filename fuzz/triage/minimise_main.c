@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * minimise_main.c - the minimiser, for a guest: does an input still show its finding, and what is
+ * the smallest one that does?
+ *
+ *	minimise [--replays N] [--budget N] [--signature TEXT] INPUT [OUTPUT]
+ *
+ * The input is played N times (default 5), each time in a session of its own. The first finding
+ * says which signature counts, unless one is given. Where any replay showed it, the input
+ * is minimised with at most so many runs (default 400), all in one session, and the smallest one,
+ * played once more in a new session, is written to OUTPUT.
+ *
+ * One line of JSON on stdout: {"replays":5,"same":5,"minimised":true,"step":..,"oracle":"..",
+ * "operation":"..","signature":"..","text":".."}; without a finding the last five are not there.
+ *
+ * Exit status: 0: it shows the finding; 1: it does not; 2: wrong usage; 3: no session.
+ */
+#include "minimise.h"
+
+#include "../session.h"
+#include "../worker.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct player {
+	struct fz_session *session;
+	struct fz_options options;
+	char signature[sizeof(((struct fz_verdict *)0)->signature)];
+	struct fz_verdict verdict;
+};
+
+/* Play once. 1: this finding; 0: another one or none; negative: there is no session. */
+static int play(struct player *p, const uint8_t *in, size_t len)
+{
+	struct fz_verdict v;
+	int ret = -EIO;
+
+	for (int i = 0; i < 3 && ret < 0; i++) {
+		if (!p->session) {
+			ret = fz_session_begin(&p->session, &p->options);
+			if (ret)
+				return ret;
+		}
+		memset(&v, 0, sizeof(v));
+		ret = fz_session_run(p->session, in, len, &v);
+		if (ret) {
+			/* What a finding has left behind is not for the next run. */
+			if (fz_session_end(p->session, ret < 0 ? &v : NULL) && ret < 0)
+				ret = 1;
+			p->session = NULL;
+		}
+	}
+	if (ret <= 0)
+		return ret;
+	if (!*p->signature)
+		snprintf(p->signature, sizeof(p->signature), "%s", v.signature);
+	if (strcmp(p->signature, v.signature))
+		return 0;
+	p->verdict = v;
+	return 1;
+}
+
+static int play_alone(struct player *p, const uint8_t *in, size_t len)
+{
+	struct fz_verdict v = { 0 };
+	int ret = play(p, in, len);
+
+	/* What shows only when the container is closed is this input's too. */
+	if (p->session && fz_session_end(p->session, &v) && !ret) {
+		if (!*p->signature)
+			snprintf(p->signature, sizeof(p->signature), "%s", v.signature);
+		if (!strcmp(p->signature, v.signature)) {
+			p->verdict = v;
+			ret = 1;
+		}
+	}
+	p->session = NULL;
+	return ret;
+}
+
+static bool still(const struct fz_sequence *s, void *data)
+{
+	uint8_t bytes[FZ_INPUT_MAX];
+
+	return play(data, bytes, fz_encode(s, bytes, sizeof(bytes))) > 0;
+}
+
+static int save(const char *path, const uint8_t *data, size_t len)
+{
+	FILE *f = fopen(path, "we");
+	int err = 0;
+
+	if (!f)
+		return -errno;
+	if (fwrite(data, 1, len, f) != len)
+		err = -EIO;
+	return fclose(f) && !err ? -errno : err;
+}
+
+static void report(const struct player *p, unsigned int replays, unsigned int same,
+		   bool minimised)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "replays", json_object_new_int64(replays));
+	json_object_object_add(o, "same", json_object_new_int64(same));
+	json_object_object_add(o, "minimised", json_object_new_boolean(minimised));
+	if (same) {
+		const struct fz_verdict *v = &p->verdict;
+
+		json_object_object_add(o, "step", json_object_new_int(v->step));
+		json_object_object_add(o, "oracle", json_object_new_string(fz_oracle_name(v->oracle)));
+		json_object_object_add(o, "operation", json_object_new_string(v->operation));
+		json_object_object_add(o, "signature", json_object_new_string(v->signature));
+		json_object_object_add(o, "text", json_object_new_string(v->text));
+	}
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+}
+
+static bool minimise(struct player *p, const uint8_t *in, size_t len, unsigned int budget,
+		     const char *out)
+{
+	uint8_t bytes[FZ_INPUT_MAX];
+	struct fz_sequence s;
+
+	fz_decode(in, len, &s);
+	fz_minimise(&s, still, p, budget);
+	if (p->session)
+		fz_session_end(p->session, NULL);
+	p->session = NULL;
+	len = fz_encode(&s, bytes, sizeof(bytes));
+	/* It may have needed what the runs before it had left behind. */
+	return play_alone(p, bytes, len) > 0 && !save(out, bytes, len);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "replays", required_argument, NULL, 'r' },
+		{ "budget", required_argument, NULL, 'b' },
+		{ "signature", required_argument, NULL, 's' },
+		{ 0 },
+	};
+	unsigned int replays = 5, budget = 400, same = 0;
+	const char *stock = getenv("HOLDFAST_FUZZ_STOCK");
+	static uint8_t input[FZ_INPUT_MAX];
+	struct player p = { 0 };
+	bool minimised = false;
+	size_t len;
+	FILE *f;
+	int c;
+
+	/* A player that execs is this program again. */
+	fz_worker_main(argc, argv);
+	p.options.stock = stock && *stock;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			replays = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			budget = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			snprintf(p.signature, sizeof(p.signature), "%s", optarg);
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (optind >= argc || argc - optind > 2 || !replays) {
+		fputs("usage: minimise [--replays N] [--budget N] [--signature TEXT] INPUT [OUTPUT]\n",
+		      stderr);
+		return 2;
+	}
+	f = fopen(argv[optind], "re");
+	if (!f) {
+		perror(argv[optind]);
+		return 2;
+	}
+	len = fread(input, 1, sizeof(input), f);
+	fclose(f);
+
+	for (unsigned int i = 0; i < replays; i++) {
+		const int ret = play_alone(&p, input, len);
+
+		if (ret < 0) {
+			fprintf(stderr, "minimise: no session: %s\n", strerror(-ret));
+			return 3;
+		}
+		same += ret > 0;
+	}
+	if (same && argc - optind == 2)
+		minimised = minimise(&p, input, len, budget, argv[optind + 1]);
+	report(&p, replays, same, minimised);
+	return same ? 0 : 1;
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# triage_driver - scripts/fuzz with the real afl-fuzz, but with a stand-in for guests
+# (processes of this machine) and for the target (unit/stand_in.c), which has findings
+# planted: are they found, told apart, counted, minimised; is a guest that dies booted
+# again, does it go on with its corpus, is the input that killed it known?
+#
+# Exit status: 0, 1, or 4 (skipped: no AFL++ here).
+#
+# shellcheck disable=SC2016,SC2034 # check() evaluates its conditions
+
+set -euo pipefail
+user=$(cd "$(dirname "$0")/.." && pwd -P)
+top=@top@
+if ! command -v afl-fuzz >/dev/null || [[ ! -x $user/triage/stand_in/afl-target ]]; then
+	echo "1..0 # SKIP no AFL++ on this machine"
+	exit 4
+fi
+work=$(mktemp -d /tmp/holdfast-driver.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+failed=0 number=0
+check() {
+	number=$((number + 1))
+	if eval "$2"; then
+		echo "ok $number $1"
+	else
+		echo "not ok $number $1 # $2"
+		failed=1
+	fi
+}
+
+# The guest: processes that have STAND_IN_DIE, killed when one of them says so.
+cat >"$work/guest" <<'GUEST'
+#!/usr/bin/env bash
+set -uo pipefail
+while [[ $1 != -- ]]; do
+	case $1 in
+	--out) out=$2; shift ;;
+	--share) share=$2; shift ;;
+	--recorder) recorder=$2; shift ;;
+	--env) export "${2?}"; shift ;;
+	--profile | --timeout | --append | --add) shift ;;
+	esac
+	shift
+done
+shift
+rm -rf "$out/tmp"
+mkdir -p "$out/tmp"
+export HOLDFAST_FUZZ_TMP=$out/tmp HOLDFAST_SHARE=$share HOLDFAST_FUZZ_PROGRAMS=$STAND_IN HOLDFAST_SLOW=1 STAND_IN_DIE=$out/die
+if [[ -n ${recorder:-} ]]; then
+	truncate -s 4M "$recorder"
+	export HOLDFAST_RECORDER=$recorder
+fi
+rm -f "$out"/{die,surprises.log}
+echo boot >>"$out/boots"
+command=$share/${1#/share/}
+shift
+setsid "$command" "$@" >"$out/output.log" 2>&1 </dev/null &
+group=$!
+# Whatever it has started since, in sessions of their own.
+finish() {
+	grep -lszFx "STAND_IN_DIE=$out/die" /proc/[0-9]*/environ | sed 's|/proc/||; s|/.*||' |
+		xargs -r kill -KILL 2>/dev/null
+}
+trap 'finish; exit 143' TERM
+while kill -0 $group 2>/dev/null; do
+	if [[ -e $out/die ]]; then
+		finish
+		number=$(wc -l <"$out/boots")
+		cat >"$out/console.log" <<LOG
+[    1.000000] booted
+[   2$number.000000] BUG: KASAN: slab-use-after-free in hf_planted+0x$number/0x100 [m]
+[   2$number.000000] Call Trace:
+[   2$number.000000]  hf_planted+0x$number/0x100 [m]
+[   2$number.000000]  hf_caller+0x$number/0x100 [m]
+[   2$number.000001] Kernel panic - not syncing: Fatal exception
+LOG
+		echo "[   2$number.000000] BUG: KASAN: slab-use-after-free in hf_planted+0x$number/0x100 [m]" >"$out/surprises.log"
+		wait $group
+		exit 125
+	fi
+	sleep 0.2
+done
+wait $group
+GUEST
+chmod +x "$work/guest"
+
+export HOLDFAST_FUZZ_GUEST=$work/guest HOLDFAST_BUILD=${user%/user} HOLDFAST_FUZZ_TICK=1
+export STAND_IN=$user/triage/stand_in
+unset PROFILE DEBUG MINUTES JOBS SEED STOCK BUG WITH FRESH FIRST FOREIGN REPLAYS OUT FINDINGS
+run=$work/run
+store=$run/findings
+triage=$user/host/holdfast-triage
+
+# Twenty times the first operation: every byte that changes makes another one.
+mkdir -p "$run/share/seeds"
+{ printf 'HF\001\0'; head -c 240 /dev/zero; } >"$run/share/seeds/twenty"
+# And one that kills every guest at once, unless it is taken away.
+printf 'mmap\npressure\nmmap\nkilled\n' >"$work/killer"
+"$triage" input "$work/killer" "$run/share/seeds/aa-killer"
+rc=0
+DURATION=20 JOBS=1 SEED=7 "$top/scripts/fuzz" --out "$run" --findings "$store" \
+	>"$work/out" 2>"$work/err" || rc=$?
+sed 's/^/# /' "$work/err" "$work/out"
+check "findings are exit status 1" '[[ $rc -eq 1 ]]'
+answer=$(ls -d "$store"/answer-exec-* 2>/dev/null || true)
+check "one finding whatever the number in its text" '[[ $(wc -w <<<"$answer") -eq 1 ]]'
+check "a signature of the oracle's own" '[[ -d $store/charge-munlock ]]'
+death=$(ls -d "$store"/log-bug-kasan-* 2>/dev/null || true)
+check "the guest's death is one finding" '[[ $(wc -w <<<"$death") -eq 1 ]]'
+check "it was booted again" '[[ $(wc -l <"$run/guest-1/boots") -ge 2 ]]'
+check "what killed it is known" 'grep -q "^pressure" "$death/input.txt" && grep -q "^killed" "$death/input.txt"'
+check "and what came before" '[[ -n $(ls "$death/history") ]]'
+check "and its kernel log" 'grep -q hf_caller "$death/kernel.log"'
+check "it is not played again at every boot" '[[ ! -e $run/share/seeds/aa-killer ]]'
+check "the fuzzer went on where it was" 'grep -q "Resuming\|resum\|AUTORESUME" "$run/share/log/g1"'
+check "a finding was seen more than once" '[[ $("$triage" field "$store/charge-munlock" count) -gt 1 ]]'
+check "confirmed" '[[ $("$triage" field "$store/charge-munlock" state) == confirmed ]]'
+check "minimised to what it needs" '[[ $(grep -vc "^setup\|^#" "$store/charge-munlock/minimised.txt") -eq 2 ]]'
+check "one operation is enough for the other" '[[ $(grep -vc "^setup\|^#" "$answer/minimised.txt") -eq 1 ]]'
+check "a death is confirmed by a death" '[[ $("$triage" field "$death" state) == confirmed ]]'
+if [[ -d $store/device-bar-map ]]; then
+	check "what every second session shows is flaky" '[[ $("$triage" field "$store/device-bar-map" state) == flaky ]]'
+fi
+check "the counts are there" '"$triage" values "$run" | grep -qE "^checks [1-9]"'
+check "verdicts are filed once" '[[ -z $(find "$run/share/found" -name "verdict-*.txt") ]]'
+check "status lines" 'grep -qE "execs [0-9.kM]+ .*edges [-1-9].*corpus [1-9].*findings [1-9].*stability" "$work/err"'
+"$top/scripts/fuzz-report" --run "$run" --findings "$store" >/dev/null 2>&1 || true
+check "the report has what was found" 'grep -q "charge-munlock" "$run/report.html" && grep -q "</html>" "$run/report.html"'
+check "and a picture" '! command -v gnuplot >/dev/null || grep -q "<svg" "$run/report.html"'
+
+# Ctrl-C, and going on from there.
+before=$(find "$run"/share/sync/g1/queue -name 'id:*' | wc -l)
+DURATION=0 REPLAYS=0 "$top/scripts/fuzz" --out "$run" --findings "$store" >"$work/out" 2>"$work/err" &
+pid=$!
+sleep 6
+kill -TERM $pid
+rc=0
+wait $pid || rc=$?
+check "it can be stopped" '[[ $rc -le 1 ]] && grep -q interrupted "$work/err"'
+check "nothing is left running" '! grep -lsF "$run" /proc/[0-9]*/environ | grep -q .'
+check "the corpus is kept" '[[ $(find "$run"/share/sync/g1/queue -name "id:*" | wc -l) -ge $before ]]'
+rc=0
+"$top/scripts/fuzz" --minutes nonsense >/dev/null 2>&1 || rc=$?
+check "wrong usage is 2" '[[ $rc -eq 2 ]]'
+rc=0
+STAND_IN=/nonexistent DURATION=20 "$top/scripts/fuzz" --out "$work/broken" --findings "$work/none" >/dev/null 2>"$work/err" || rc=$?
+check "what cannot run is 3" '[[ $rc -eq 3 ]]'
+rc=0
+env -u I_KNOW "$top/scripts/fuzz-host" --mode host >/dev/null 2>"$work/err" || rc=$?
+check "nobody's kernel is crashed unasked" '[[ $rc -eq 3 ]] && grep -q "root\|IOMMU\|I_KNOW" "$work/err"'
+rc=0
+"$top/scripts/fuzz-repro" "$work/nothing" >/dev/null 2>&1 || rc=$?
+check "what is not there cannot be repeated" '[[ $rc -eq 2 ]]'
+echo "1..$number"
+exit $failed

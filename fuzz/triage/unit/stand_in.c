@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stand_in.c - a session that needs no guest, with findings planted in it, so that the driver and
+ * the minimiser have something to find where there is no module at all.
+ *
+ *	exec				"answer", with a number in its text that differs each time
+ *	mlock, mprotect or madvise, and later munlock, munmap or mremap: "charge"
+ *	bar_map, in every second session: "device", flaky
+ *	pressure, and later killed	the machine dies: a "c" is written to STAND_IN_DIE, which
+ *					kills a guest where that is /proc/sysrq-trigger; and
+ *					nothing is done any more
+ */
+#include "../../session.h"
+#include "../../worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fz_session {
+	unsigned int number;
+};
+
+/* Nothing here execs. */
+void fz_worker_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+}
+
+static struct fz_stats stats;
+static unsigned int sessions;
+
+int fz_session_begin(struct fz_session **s, const struct fz_options *o)
+{
+	(void)o;
+	*s = calloc(1, sizeof(**s));
+	if (!*s)
+		return -ENOMEM;
+	(*s)->number = sessions++;
+	return 0;
+}
+
+static int find(struct fz_verdict *v, int step, enum fz_oracle oracle, const char *operation,
+		const char *signature)
+{
+	v->step = step;
+	v->oracle = oracle;
+	snprintf(v->operation, sizeof(v->operation), "%s", operation);
+	snprintf(v->signature, sizeof(v->signature), "%s", signature);
+	snprintf(v->text, sizeof(v->text), "planted: %s says %d", operation, (int)getpid());
+	return 1;
+}
+
+static void die(void)
+{
+	const char *path = getenv("STAND_IN_DIE");
+	const int fd = path ? open(path, O_CREAT | O_WRONLY, 0666) : -1;
+
+	if (fd < 0 || write(fd, "c", 1) != 1)
+		return;
+	close(fd);
+	for (;;)
+		pause();
+}
+
+int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct fz_verdict *v)
+{
+	bool locked = false, pressed = false;
+	struct fz_sequence q;
+
+	fz_decode(in, len, &q);
+	stats.runs++;
+	for (unsigned int i = 0; i < q.n; i++) {
+		const uint8_t code = q.op[i].code;
+
+		stats.answers[code][i % 3 ? 0 : EINVAL]++;
+		stats.checks[FZ_ORACLE_CPU]++;
+		locked |= code == FZ_MLOCK || code == FZ_MPROTECT || code == FZ_MADVISE;
+		pressed |= code == FZ_PRESSURE;
+		if (code == FZ_EXEC)
+			return find(v, (int)i, FZ_ORACLE_ANSWER, "exec", "");
+		if (locked && (code == FZ_MUNLOCK || code == FZ_MUNMAP || code == FZ_MREMAP))
+			return find(v, (int)i, FZ_ORACLE_CHARGE, "munlock", "charge-munlock");
+		if (code == FZ_BAR_MAP && s->number % 2)
+			return find(v, (int)i, FZ_ORACLE_DEVICE, "bar_map", "device-bar-map");
+		if (code == FZ_KILLED && pressed)
+			die();
+	}
+	return 0;
+}
+
+int fz_session_end(struct fz_session *s, struct fz_verdict *v)
+{
+	(void)v;
+	free(s);
+	return 0;
+}
+
+const struct fz_stats *fz_session_stats(const struct fz_session *s)
+{
+	(void)s;
+	return &stats;
+}
