@@ -195,6 +195,7 @@ static void look_around(void)
 	target.steady = getenv("HOLDFAST_FUZZ_STEADY");
 	target.options.stock = stock && *stock;
 	target.options.enter = fz_cover_enter;
+	target.options.leave = fz_cover_leave;
 }
 
 static void open_all(void)

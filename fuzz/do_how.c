@@ -111,6 +111,14 @@ int64_t fz_play_fail(struct fz_session *s, const struct fz_op *op)
 	return ret;
 }
 
+int64_t fz_armed_answer(const struct fz_session *s)
+{
+	/* What the module itself calls the departure of the last group, the caller knows as this. */
+	if (s->armed.err == ENOLINK)
+		return -EINVAL;
+	return s->armed.err ? -s->armed.err : 1;
+}
+
 void fz_disarm(struct fz_session *s)
 {
 	if (s->armed.on && fz_alive(s, s->armed.who))

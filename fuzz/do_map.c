@@ -236,6 +236,7 @@ static struct fz_slot *send(struct fz_session *s, const struct request *r, unsig
 		fill_map(s, r, to);
 	else
 		fill_unmap(s, r, to);
+	to->quiet = true;
 	fz_worker_ask(to);
 	return to;
 }
@@ -339,6 +340,7 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 	if (ret)
 		return ret;
 	fill_slot(s, slot, 0, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
+	slot->quiet = true;
 	fz_worker_ask(slot);
 	nanosleep(&delay, NULL);
 	ret = fz_play_kill(s, &kill);

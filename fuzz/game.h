@@ -227,6 +227,9 @@ void fz_try_begin(struct fz_session *s);
 /** fz_try_end() - Return: there were none; else the model is again as it was */
 bool fz_try_end(struct fz_session *s);
 
+/** fz_armed_answer() - -errno of the failure point that is armed; 1: it answers nothing */
+int64_t fz_armed_answer(const struct fz_session *s);
+
 /** fz_disarm() - no failure point waits any more */
 void fz_disarm(struct fz_session *s);
 

@@ -25,6 +25,8 @@ struct fz_session;
  * @device: which of the vfio-pci devices has the engine, by its number; the next two are what
  *	other groups are made of
  * @enter: called in each process and thread that plays, before it does; may be NULL
+ * @leave: called there before what happens otherwise each time (two at once, a kill, signals), and
+ *	@enter again after it; may be NULL
  */
 struct fz_options {
 	bool verbose;
@@ -32,6 +34,7 @@ struct fz_options {
 	unsigned int timeout_ms;
 	unsigned int device;
 	void (*enter)(void);
+	void (*leave)(void);
 };
 
 /**

@@ -44,6 +44,8 @@
 static sigjmp_buf landing;
 /* What each of them does first. */
 static void (*enter_first)(void);
+/* And before what is not to be recorded. */
+static void (*leave_before)(void);
 
 static void caught(int number)
 {
@@ -222,6 +224,7 @@ static void serve(unsigned int number)
 
 	for (;;) {
 		struct itimerval timer = { 0 };
+		bool quiet;
 		uint32_t state = atomic_load(&slot->state);
 
 		if (state != FZ_ASKED) {
@@ -232,7 +235,12 @@ static void serve(unsigned int number)
 			timer.it_interval.tv_usec = timer.it_value.tv_usec = slot->period;
 			setitimer(ITIMER_REAL, &timer, NULL);
 		}
+		quiet = slot->quiet && leave_before;
+		if (quiet)
+			leave_before();
 		slot->ret = perform(slot, number);
+		if (quiet)
+			enter_first();
 		if (slot->period) {
 			timer = (struct itimerval){ 0 };
 			setitimer(ITIMER_REAL, &timer, NULL);
@@ -301,7 +309,7 @@ static void limit_self(void)
 		_exit(3);
 }
 
-pid_t fz_worker_start(struct fz_shared *s, bool limited, void (*enter)(void))
+pid_t fz_worker_start(struct fz_shared *s, bool limited, void (*enter)(void), void (*leave)(void))
 {
 	pid_t pid;
 
@@ -322,6 +330,7 @@ pid_t fz_worker_start(struct fz_shared *s, bool limited, void (*enter)(void))
 		limit_self();
 	handlers();
 	enter_first = enter;
+	leave_before = leave;
 	if (enter)
 		enter();
 	serve(0);

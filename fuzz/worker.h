@@ -61,6 +61,7 @@ struct fz_look {
  * struct fz_slot - requests to one worker
  * @state: FZ_IDLE, FZ_ASKED, FZ_DONE; a futex
  * @what: enum fz_do
+ * @quiet: this request is not recorded (fz_options.leave)
  * @period: microseconds between signals while it is at work; 0: none
  * @nr: number of the system call
  * @arg: arguments
@@ -71,6 +72,7 @@ struct fz_look {
 struct fz_slot {
 	_Atomic uint32_t state;
 	uint32_t what;
+	uint32_t quiet;
 	uint32_t period;
 	int32_t pid;
 	int64_t nr;
@@ -109,10 +111,11 @@ void fz_shared_close(struct fz_shared *s);
  * @limited: without CAP_IPC_LOCK
  * @enter: called first in it, and in those that are forked from it until it becomes another
  *	program; may be NULL
+ * @leave: called there around requests that are not to be recorded; may be NULL
  *
  * Return: its pid or -errno.
  */
-pid_t fz_worker_start(struct fz_shared *s, bool limited, void (*enter)(void));
+pid_t fz_worker_start(struct fz_shared *s, bool limited, void (*enter)(void), void (*leave)(void));
 
 /** fz_worker_ask() - send the request that is in a slot */
 void fz_worker_ask(struct fz_slot *slot);
