@@ -63,7 +63,7 @@ int64_t fz_play_detach(struct fz_session *s, const struct fz_op *op)
 /* The kill switch: a new container is stock's, those that are there stay. */
 int64_t fz_play_switch(struct fz_session *s, const struct fz_op *op)
 {
-	static const char path[] = "/sys/module/vfio_iommu_holdfast/parameters/enabled";
+	static const char path[] = FZ_PARAMETERS "enabled";
 	const bool on = fz_op_arg(op, 0);
 	struct hf_container c;
 	int64_t ret;

@@ -261,6 +261,12 @@ void fz_check_parted(struct fz_session *s);
 /** fz_check_all() - everything, at the end of a sequence */
 void fz_check_all(struct fz_session *s);
 
+/** Where the module's parameters are */
+#define FZ_PARAMETERS "/sys/module/vfio_iommu_holdfast/parameters/"
+
+/** fz_keep_over_exec() - a program that a worker becomes has the file, too */
+void fz_keep_over_exec(int fd);
+
 /** fz_port_restore() - map engine and bounce buffer, after an unmap of everything; 0 or -errno */
 int fz_port_restore(struct fz_session *s);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * session.c - setting the stage, a run from its first operation to its last page, clearing away.
+ * session.c - a run, from its first operation to its last page, and clearing away.
  *
  * A run: the model and the files are emptied, the other container is opened if the sequence uses it, the
  * first worker is forked and gets an arena; operations are played until one is not as predicted;
@@ -14,74 +14,64 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <holdfast/backend.h>
 #include <holdfast/coherence.h>
 #include <holdfast/iommu.h>
-#include <holdfast/pci.h>
-#include <linux/memfd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "game.h"
 #include "text.h"
 
-#define PARAMETERS "/sys/module/vfio_iommu_holdfast/parameters/"
-#define TIMEOUT_MS 20000U
-
-static const struct {
-	fz_play *play;
-} plays[FZ_CODES] = {
-	[FZ_MMAP] = { fz_play_mmap },
-	[FZ_MUNMAP] = { fz_play_munmap },
-	[FZ_MREMAP] = { fz_play_mremap },
-	[FZ_MPROTECT] = { fz_play_mprotect },
-	[FZ_MADVISE] = { fz_play_madvise },
-	[FZ_PMADVISE] = { fz_play_pmadvise },
-	[FZ_MLOCK] = { fz_play_mlock },
-	[FZ_MUNLOCK] = { fz_play_munlock },
-	[FZ_WRITE] = { fz_play_write },
-	[FZ_READ] = { fz_play_read },
-	[FZ_PUNCH] = { fz_play_punch },
-	[FZ_TRUNCATE] = { fz_play_truncate },
-	[FZ_FILL] = { fz_play_fill },
-	[FZ_FORK] = { fz_play_fork },
-	[FZ_EXIT] = { fz_play_exit },
-	[FZ_KILL] = { fz_play_kill },
-	[FZ_EXEC] = { fz_play_exec },
-	[FZ_RLIMIT] = { fz_play_rlimit },
-	[FZ_PRESSURE] = { fz_play_pressure },
-	[FZ_MAP] = { fz_play_map },
-	[FZ_UNMAP] = { fz_play_unmap },
-	[FZ_UNMAP_ALL] = { fz_play_unmap_all },
-	[FZ_HOSTILE] = { fz_play_hostile },
-	[FZ_VADDR_GONE] = { fz_play_vaddr_gone },
-	[FZ_VADDR_NEW] = { fz_play_vaddr_new },
-	[FZ_DIRTY] = { fz_play_dirty },
-	[FZ_ATTACH] = { fz_play_attach },
-	[FZ_DETACH] = { fz_play_detach },
-	[FZ_SWITCH] = { fz_play_switch },
-	[FZ_DEVICE_READ] = { fz_play_device_read },
-	[FZ_DEVICE_WRITE] = { fz_play_device_write },
-	[FZ_BLOCKED] = { fz_play_blocked },
-	[FZ_BAR_MMAP] = { fz_play_bar_mmap },
-	[FZ_BAR_MUNMAP] = { fz_play_bar_munmap },
-	[FZ_BAR_MAP] = { fz_play_bar_map },
-	[FZ_AUDIT] = { fz_play_audit },
-	[FZ_ASK] = { fz_play_ask },
-	[FZ_REFRESH] = { fz_play_refresh },
-	[FZ_FAIL] = { fz_play_fail },
-	[FZ_TOGETHER] = { fz_play_together },
-	[FZ_SIGNALS] = { fz_play_signals },
-	[FZ_KILLED] = { fz_play_killed },
+static fz_play *const plays[FZ_CODES] = {
+	[FZ_MMAP] = fz_play_mmap,
+	[FZ_MUNMAP] = fz_play_munmap,
+	[FZ_MREMAP] = fz_play_mremap,
+	[FZ_MPROTECT] = fz_play_mprotect,
+	[FZ_MADVISE] = fz_play_madvise,
+	[FZ_PMADVISE] = fz_play_pmadvise,
+	[FZ_MLOCK] = fz_play_mlock,
+	[FZ_MUNLOCK] = fz_play_munlock,
+	[FZ_WRITE] = fz_play_write,
+	[FZ_READ] = fz_play_read,
+	[FZ_PUNCH] = fz_play_punch,
+	[FZ_TRUNCATE] = fz_play_truncate,
+	[FZ_FILL] = fz_play_fill,
+	[FZ_FORK] = fz_play_fork,
+	[FZ_EXIT] = fz_play_exit,
+	[FZ_KILL] = fz_play_kill,
+	[FZ_EXEC] = fz_play_exec,
+	[FZ_RLIMIT] = fz_play_rlimit,
+	[FZ_PRESSURE] = fz_play_pressure,
+	[FZ_MAP] = fz_play_map,
+	[FZ_UNMAP] = fz_play_unmap,
+	[FZ_UNMAP_ALL] = fz_play_unmap_all,
+	[FZ_HOSTILE] = fz_play_hostile,
+	[FZ_VADDR_GONE] = fz_play_vaddr_gone,
+	[FZ_VADDR_NEW] = fz_play_vaddr_new,
+	[FZ_DIRTY] = fz_play_dirty,
+	[FZ_ATTACH] = fz_play_attach,
+	[FZ_DETACH] = fz_play_detach,
+	[FZ_SWITCH] = fz_play_switch,
+	[FZ_DEVICE_READ] = fz_play_device_read,
+	[FZ_DEVICE_WRITE] = fz_play_device_write,
+	[FZ_BLOCKED] = fz_play_blocked,
+	[FZ_BAR_MMAP] = fz_play_bar_mmap,
+	[FZ_BAR_MUNMAP] = fz_play_bar_munmap,
+	[FZ_BAR_MAP] = fz_play_bar_map,
+	[FZ_AUDIT] = fz_play_audit,
+	[FZ_ASK] = fz_play_ask,
+	[FZ_REFRESH] = fz_play_refresh,
+	[FZ_FAIL] = fz_play_fail,
+	[FZ_TOGETHER] = fz_play_together,
+	[FZ_SIGNALS] = fz_play_signals,
+	[FZ_KILLED] = fz_play_killed,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)
@@ -213,208 +203,6 @@ int64_t fz_ioctl(struct fz_session *s, unsigned int who, unsigned int container,
 	return ret;
 }
 
-int fz_port_restore(struct fz_session *s)
-{
-	int ret = hf_dma_remap(s->dma);
-
-	if (!ret)
-		ret = hf_try_map(&s->container[0], s->bounce_iova, s->bounce.addr, FZ_BOUNCE, HF_RW);
-	return ret;
-}
-
-/* Beginning and end of a session. */
-
-static int missing(const char *what, int ret)
-{
-	fprintf(stderr, "holdfast: fuzz: %s: %s\n", what, strerror(-ret));
-	return ret;
-}
-
-static int open_groups(struct fz_session *s)
-{
-	int ret;
-
-	for (unsigned int i = 0; i < FZ_GROUPS; i++) {
-		s->at[i] = -1;
-		ret = hf_pci_vfio_device(s->o.device + i, s->bdf[i]);
-		if (!ret)
-			ret = hf_group_open(&s->group[i], s->bdf[i]);
-		if (ret)
-			return missing("four devices bound to vfio-pci, each alone in its group", ret);
-	}
-	return 0;
-}
-
-/* A program that a worker becomes has them, too. */
-static void keep_over_exec(int fd)
-{
-	fcntl(fd, F_SETFD, 0);
-}
-
-static int open_bar(struct fz_session *s)
-{
-	int ret = hf_device_open(&s->bar, &s->group[3], s->bdf[3]);
-
-	/* ivshmem: its memory is BAR 2. */
-	if (!ret)
-		ret = hf_device_region(&s->bar, 2, &s->bar_region);
-	if (ret)
-		return missing("device with a BAR", ret);
-	keep_over_exec(s->bar.fd);
-	s->bar_pages = (unsigned int)(s->bar_region.size / FZ_PAGE_BYTES);
-	return 0;
-}
-
-static int open_engine(struct fz_session *s)
-{
-	int ret = hf_device_open(&s->device, &s->group[0], s->bdf[0]);
-
-	if (!ret)
-		ret = hf_dma_open(&s->dma, NULL, &s->container[0], &s->device, HF_DMA_IOVA_DEFAULT);
-	if (!ret)
-		ret = hf_mem_alloc("shmem4k", FZ_BOUNCE, HF_MEM_TOUCHED, &s->bounce);
-	if (ret)
-		return missing("DMA engine", ret);
-	s->bounce_iova = HF_DMA_IOVA_DEFAULT + (1UL << 20);
-	ret = hf_try_map(&s->container[0], s->bounce_iova, s->bounce.addr, FZ_BOUNCE, HF_RW);
-	return ret ? missing("bounce buffer", ret) : 0;
-}
-
-static int open_container(struct fz_session *s)
-{
-	int ret;
-
-	hf_proc_write_file(PARAMETERS "domain_per_group", "N");
-	hf_proc_write_file(PARAMETERS "accounting", "mm");
-	ret = hf_container_open(&s->container[0]);
-
-	if (!ret)
-		ret = hf_group_attach(&s->group[0], &s->container[0]);
-	if (!ret)
-		ret = hf_container_set_type(&s->container[0], VFIO_TYPE1v2_IOMMU);
-	if (!ret)
-		ret = hf_group_attach(&s->group[3], &s->container[0]);
-	if (ret)
-		return missing("container", ret);
-	keep_over_exec(s->container[0].fd);
-	s->at[0] = s->at[3] = 0;
-	ret = hf_container_check_extension(&s->container[0], HOLDFAST_AUDIT_EXT) == 1;
-	if (ret == s->o.stock)
-		return missing(s->o.stock ? "a container of stock's" : "a container of holdfast's",
-			       -ENODEV);
-	return 0;
-}
-
-static unsigned int kernel_version(void)
-{
-	unsigned int major = 0, minor = 0;
-	struct utsname u;
-
-	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return 0;
-	return major * 100 + minor;
-}
-
-static struct fz_model *new_model(void)
-{
-	struct fz_model *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (m == MAP_FAILED)
-		return NULL;
-	/* Workers have no use for it, and it would make each fork longer. */
-	madvise(m, sizeof(*m), MADV_DONTFORK);
-	return m;
-}
-
-int fz_session_begin(struct fz_session **out, const struct fz_options *o)
-{
-	const char *slow = getenv("HOLDFAST_SLOW");
-	struct fz_session *s = calloc(1, sizeof(*s));
-	int ret = -ENOMEM;
-
-	*out = NULL;
-	if (!s)
-		return ret;
-	s->o = *o;
-	s->kernel = kernel_version();
-	s->slow = slow && atoi(slow) > 0 ? (unsigned int)atoi(slow) : 1;
-	if (!s->o.timeout_ms)
-		s->o.timeout_ms = TIMEOUT_MS * s->slow;
-	s->told = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	s->log.fd = s->file[0] = s->file[1] = -1;
-	s->device.fd = s->bar.fd = -1;
-	for (unsigned int i = 0; i < FZ_CONTAINERS; i++)
-		s->container[i].fd = -1;
-	for (unsigned int i = 0; i < FZ_GROUPS; i++)
-		s->group[i].fd = -1;
-	s->m = new_model();
-	s->kept = new_model();
-	s->shared = s->m && s->kept ? fz_shared_open() : NULL;
-	s->file[0] = memfd_create("fuzz-memory", 0);
-	s->file[1] = memfd_create("fuzz-huge", MFD_HUGETLB | MFD_HUGE_2MB);
-	if (!s->shared || s->file[0] < 0 || s->file[1] < 0 ||
-	    ftruncate(s->file[0], FZ_FILE_PAGES * FZ_PAGE_BYTES) ||
-	    ftruncate(s->file[1], FZ_FILE_PAGES * FZ_PAGE_BYTES))
-		ret = missing("memory", -errno);
-	else
-		ret = fz_log_open(&s->log);
-	hf_proc_write_file(PARAMETERS "enabled", o->stock ? "0" : "1");
-	if (!ret)
-		ret = open_groups(s);
-	if (!ret)
-		ret = open_container(s);
-	if (!ret)
-		ret = open_bar(s);
-	if (!ret)
-		ret = open_engine(s);
-	if (ret) {
-		fz_session_end(s, NULL);
-		return ret;
-	}
-	*out = s;
-	return 0;
-}
-
-int fz_session_end(struct fz_session *s, struct fz_verdict *v)
-{
-	int wrong;
-
-	if (!s)
-		return 0;
-	s->v = v;
-	s->wrong = false;
-	s->step = -1;
-	hf_dma_close(s->dma);
-	if (s->bounce.addr) {
-		hf_try_unmap(&s->container[0], s->bounce_iova, FZ_BOUNCE, 0, NULL);
-		hf_mem_free(&s->bounce);
-	}
-	hf_device_close(&s->device);
-	hf_device_close(&s->bar);
-	for (unsigned int i = 0; i < FZ_GROUPS; i++)
-		hf_group_close(&s->group[i]);
-	for (unsigned int i = 0; i < FZ_CONTAINERS; i++)
-		hf_container_close(&s->container[i]);
-	for (unsigned int i = 0; i < 2; i++)
-		if (s->file[i] >= 0)
-			close(s->file[i]);
-	if (s->told >= 0)
-		close(s->told);
-	if (s->shared)
-		fz_shared_close(s->shared);
-	if (s->m)
-		munmap(s->m, sizeof(*s->m));
-	if (s->kept)
-		munmap(s->kept, sizeof(*s->kept));
-	if (v && s->log.fd >= 0 && fz_log_surprise(&s->log, v->text, sizeof(v->text)))
-		fz_object(s, FZ_ORACLE_LOG, "release", "%s", v->text);
-	fz_log_close(&s->log);
-	wrong = s->wrong;
-	free(s);
-	return wrong;
-}
-
 const struct fz_stats *fz_session_stats(const struct fz_session *s)
 {
 	return &s->stats;
@@ -443,8 +231,8 @@ static int open_other(struct fz_session *s)
 	struct hf_container *c = &s->container[1];
 	int ret;
 
-	hf_proc_write_file(PARAMETERS "domain_per_group", setup & FZ_SETUP_DOMAINS ? "Y" : "N");
-	hf_proc_write_file(PARAMETERS "accounting", setup & FZ_SETUP_USER ? "user" : "mm");
+	hf_proc_write_file(FZ_PARAMETERS "domain_per_group", setup & FZ_SETUP_DOMAINS ? "Y" : "N");
+	hf_proc_write_file(FZ_PARAMETERS "accounting", setup & FZ_SETUP_USER ? "user" : "mm");
 	ret = hf_container_open(c);
 	if (!ret)
 		ret = hf_group_attach(&s->group[1], c);
@@ -453,7 +241,7 @@ static int open_other(struct fz_session *s)
 								      VFIO_TYPE1v2_IOMMU);
 	if (ret)
 		return ret;
-	keep_over_exec(c->fd);
+	fz_keep_over_exec(c->fd);
 	s->at[1] = 1;
 	s->m->container[1].typed = true;
 	s->m->container[1].v1 = setup & FZ_SETUP_V1;
@@ -551,7 +339,7 @@ static void play(struct fz_session *s)
 			       fz_text_op(op, text, sizeof(text)));
 			continue;
 		}
-		ret = plays[op->code].play(s, op);
+		ret = plays[op->code](s, op);
 		if (op->code != FZ_SIGNALS && op->code != FZ_FAIL && op->code != FZ_TOGETHER) {
 			s->period = 0;
 			s->together = false;
