@@ -269,7 +269,7 @@ void fz_check_auditor(struct fz_session *s, unsigned int c, unsigned int iova, u
 		nr = hf_try_incoherent(&s->container[c], fz_iova(iova), fz_iova(iova + count) - 1,
 				       range, FZ_IOVAS, &partial);
 		/* Memory may outlive its process while the auditor is at work there. */
-		if (!dead || tries == 200 * s->slow || (nr >= 0 && partial))
+		if (!dead || tries == 1000 * s->slow || (nr >= 0 && partial))
 			break;
 		nanosleep(&nap, NULL);
 	}
@@ -313,7 +313,8 @@ static void check_told(struct fz_session *s)
 	int n;
 
 	s->stats.checks[FZ_ORACLE_AUDITOR]++;
-	n = poll(&p, 1, must ? 2000 * (int)s->slow : 0);
+	/* Holes in memory that is absent are looked for every 8 s at the latest (docs/coherence.md). */
+	n = poll(&p, 1, must ? 12000 * (int)s->slow : 0);
 	if (must && !n)
 		fz_object(s, FZ_ORACLE_AUDITOR, "not-told", "memory has parted, and nobody was told");
 	if (!s->parted && n > 0)

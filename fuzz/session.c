@@ -427,7 +427,7 @@ static void balance(struct fz_session *s)
 	struct hf_proc_snapshot now;
 
 	s->stats.checks[FZ_ORACLE_BALANCE]++;
-	if (!hf_proc_settle(&s->before, &now, 2000 * s->slow))
+	if (!hf_proc_settle(&s->before, &now, 10000 * s->slow))
 		return;
 	if (now.pins_held != s->before.pins_held)
 		fz_object(s, FZ_ORACLE_BALANCE, "pins", "%+lld pins are left",
