@@ -59,6 +59,7 @@ struct fz_armed {
  * @file: descriptors of the two files
  * @shared: requests to workers
  * @m: the model
+ * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
  * @played: the sequence
  * @step: operation that is being played
@@ -96,6 +97,8 @@ struct fz_session {
 	struct fz_shared *shared;
 	struct fz_model *m;
 	struct fz_log log;
+	struct hf_proc_snapshot first;
+	bool snapped;
 	struct hf_proc_snapshot before;
 	struct fz_sequence played;
 	int step;

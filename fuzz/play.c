@@ -246,6 +246,18 @@ static const struct argp_option options[] = {
 	{ 0 }
 };
 
+static unsigned long number(const char *value, struct argp_state *state)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(value, &end, 0);
+	if (*value < '0' || *value > '9' || *end || errno)
+		argp_error(state, "'%s' is no number: give a whole one, 0 or more", value);
+	return n;
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
 	switch (key) {
@@ -259,19 +271,19 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arg.stock = true;
 		return 0;
 	case 'n':
-		arg.repeat = strtoul(value, NULL, 0);
+		arg.repeat = number(value, state);
 		return 0;
 	case 's':
-		arg.seed = strtoul(value, NULL, 0);
+		arg.seed = number(value, state);
 		return 0;
 	case 'r':
-		arg.runs = strtoul(value, NULL, 0);
+		arg.runs = number(value, state);
 		return 0;
 	case KEY_SECONDS:
-		arg.seconds = strtoul(value, NULL, 0);
+		arg.seconds = number(value, state);
 		return 0;
 	case KEY_FINDINGS:
-		arg.findings = strtoul(value, NULL, 0);
+		arg.findings = number(value, state);
 		return 0;
 	case 'k':
 		arg.keep = value;
@@ -297,6 +309,7 @@ int main(int argc, char **argv)
 		.args_doc = "[FILE...]",
 		.doc = "Play inputs of the fuzzer, and say whether everything was as predicted.",
 	};
+	struct fz_verdict end;
 	int worst = 0;
 
 	fz_worker_main(argc, argv);
@@ -310,6 +323,9 @@ int main(int argc, char **argv)
 
 		worst = ret > worst ? ret : worst;
 	}
-	fz_session_end(session, NULL);
+	if (fz_session_end(session, &end)) {
+		fprintf(stderr, "play: after the last file: %s: %s\n", end.signature, end.text);
+		worst = worst > 1 ? worst : 1;
+	}
 	return worst;
 }

@@ -169,6 +169,9 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 		ret = fz_log_open(&s->log);
 	hf_proc_write_file(FZ_PARAMETERS "enabled", o->stock ? "0" : "1");
 	if (!ret)
+		ret = hf_proc_snapshot(&s->first);
+	s->snapped = !ret;
+	if (!ret)
 		ret = open_groups(s);
 	if (!ret)
 		ret = open_container(s);
@@ -186,10 +189,14 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 
 int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 {
+	struct hf_proc_snapshot now;
+	char line[256];
 	int wrong;
 
 	if (!s)
 		return 0;
+	if (v)
+		memset(v, 0, sizeof(*v));
 	s->v = v;
 	s->wrong = false;
 	s->step = -1;
@@ -215,8 +222,14 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 		munmap(s->m, sizeof(*s->m));
 	if (s->kept)
 		munmap(s->kept, sizeof(*s->kept));
-	if (v && s->log.fd >= 0 && fz_log_surprise(&s->log, v->text, sizeof(v->text)))
-		fz_object(s, FZ_ORACLE_LOG, "release", "%s", v->text);
+	/* The container is gone, and every pin with it. */
+	if (v && s->snapped && !s->hung && hf_proc_settle(&s->first, &now, 10000 * s->slow))
+		fz_object(s, FZ_ORACLE_BALANCE, "release",
+			  "after the container's release %+lld pins and %+lld huge pages are left",
+			  (long long)(now.pins_held - s->first.pins_held),
+			  (long long)(s->first.huge_free_2m - now.huge_free_2m));
+	if (v && s->log.fd >= 0 && fz_log_surprise(&s->log, line, sizeof(line)))
+		fz_object(s, FZ_ORACLE_LOG, "release", "%s", line);
 	fz_log_close(&s->log);
 	wrong = s->wrong;
 	free(s);
