@@ -4,7 +4,8 @@
  * another for others, each thread's own, and nobody's who did not ask for it.
  *
  * Where memory lies, and what takes longer than all before, is chance, and so are some ways
- * through the module. So most runs must be alike, not all, and alike is 95 % of their places.
+ * through the module; on a busy machine more so. So most runs must be alike, not all, and alike is
+ * 95 % of the places that most of them have.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@
 
 #define PLACES HF_COVER_PLACES
 #define IOVA T_FAIL_IOVA
-#define RUNS 10
+#define RUNS 21
 #define STEADY_PERCENT 95
 
 /* Runs' maps, in memory that children share. */
@@ -169,29 +170,47 @@ static struct job job(const struct t *t)
  * Cases
  */
 
+/* The count that more than half of the runs have at a place; 0 where they have none in common. */
+static uint8_t usual(unsigned int at)
+{
+	for (unsigned int k = 0; k <= RUNS / 2; k++) {
+		unsigned int n = 0;
+
+		for (unsigned int i = 0; i < RUNS; i++)
+			n += map[i][at] == map[k][at];
+		if (n > RUNS / 2)
+			return map[k][at];
+	}
+	return 0;
+}
+
 static void the_same_again(struct t *t)
 {
 	const struct job j = job(t);
-	unsigned int always = 0, alike = 0;
+	unsigned int size, alike = 0;
+	uint8_t *mostly;
 
 	setup(t);
+	mostly = map[RUNS];
 	/* What is done once in a container is done by now. */
-	run(maps, &j, map[RUNS]);
+	run(maps, &j, mostly);
 	for (unsigned int k = 0; k < RUNS; k++)
 		run(maps, &j, map[k]);
-	for (unsigned int i = 0; i < PLACES; i++) {
-		unsigned int n = 0;
+	for (unsigned int i = 0; i < PLACES; i++)
+		mostly[i] = usual(i);
+	size = size_of(mostly);
+	for (unsigned int k = 0; k < RUNS; k++) {
+		unsigned int same = 0;
 
-		for (unsigned int k = 0; k < RUNS; k++)
-			n += map[k][i] == map[0][i] && map[k][i];
-		always += n == RUNS;
+		for (unsigned int i = 0; i < PLACES; i++)
+			same += mostly[i] && map[k][i] == mostly[i];
+		alike += same * 100 >= size * STEADY_PERCENT &&
+			 same * 100 >= size_of(map[k]) * STEADY_PERCENT;
 	}
-	for (unsigned int k = 0; k < RUNS; k++)
-		alike += always * 100 >= size_of(map[k]) * STEADY_PERCENT;
-	hf_ktap_diag("%u places always the same, %u of %u runs have hardly any other", always, alike,
+	hf_ktap_diag("%u places usually, %u of %u runs have them and hardly any other", size, alike,
 		     RUNS);
-	hf_expect(always > 50, "%u places: a map and an unmap take more steps", always);
-	hf_expect(alike >= RUNS * 8 / 10, "%u of %u runs are alike", alike, RUNS);
+	hf_expect(size > 50, "%u places: a map and an unmap take more steps", size);
+	hf_expect(alike > RUNS / 2, "%u of %u runs are alike", alike, RUNS);
 	fz_cover_close();
 }
 
