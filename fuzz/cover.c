@@ -121,7 +121,7 @@ void fz_cover_begin(void)
 	if (session.fd < 0)
 		return;
 	ioctl(session.fd, HF_COVER_BEGIN);
-	memset(session.base + HF_COVER_COUNTS, 0, HF_COVER_PLACES);
+	memset(session.base + HF_COVER_MAP, 0, HF_COVER_PLACES);
 }
 
 void fz_cover_enter(void)
@@ -136,18 +136,16 @@ void fz_cover_leave(void)
 		ioctl(session.fd, HF_COVER_LEAVE);
 }
 
-unsigned int fz_cover_fold(const uint8_t *counts, uint8_t *map, size_t size)
+unsigned int fz_cover_fold(const uint8_t *places, uint8_t *map, size_t size)
 {
 	unsigned int n = 0;
 
 	for (size_t at = 0; at < HF_COVER_PLACES; at += sizeof(uint64_t)) {
-		if (!*(const volatile uint64_t *)(counts + at))
+		if (!*(const volatile uint64_t *)(places + at))
 			continue;
 		for (size_t i = at; i < at + sizeof(uint64_t); i++) {
-			uint8_t *to = &map[i & (size - 1)];
-
-			n += counts[i] != 0;
-			*to = *to + counts[i] > UINT8_MAX ? UINT8_MAX : (uint8_t)(*to + counts[i]);
+			n += places[i] != 0;
+			map[i & (size - 1)] |= places[i] != 0;
 		}
 	}
 	return n;
@@ -155,7 +153,7 @@ unsigned int fz_cover_fold(const uint8_t *counts, uint8_t *map, size_t size)
 
 unsigned int fz_cover_collect(uint8_t *map, size_t size)
 {
-	return session.fd < 0 ? 0 : fz_cover_fold(session.base + HF_COVER_COUNTS, map, size);
+	return session.fd < 0 ? 0 : fz_cover_fold(session.base + HF_COVER_MAP, map, size);
 }
 
 uint8_t *fz_cover_bits(size_t *n)

@@ -52,14 +52,14 @@ void fz_cover_enter(void);
 void fz_cover_leave(void);
 
 /**
- * fz_cover_collect() - add the counts of this run to a map
- * @map: AFL++'s, a byte for each place
+ * fz_cover_collect() - add the places of this run to a map
+ * @map: AFL++'s, a byte for each place, 1 where it was passed
  * @size: places; a power of two, 65536 at most. Of a smaller map several places share one
  *
- * Counts end at 255. Those of all threads are added up, and each knows where it came from:
- * how they took turns makes no difference.
+ * How often does not matter. Those of all threads are put together, and each knows where it came
+ * from: how they took turns makes no difference.
  *
- * Return: places of the module's map that have a count.
+ * Return: places of the module's map that were passed.
  */
 unsigned int fz_cover_collect(uint8_t *map, size_t size);
 
@@ -107,13 +107,13 @@ const char *fz_cover_build(void);
 int fz_cover_save(const char *path);
 
 /**
- * fz_cover_fold() - add counts to a map; what fz_cover_collect() does with the module's
- * @counts: 65536 of them, aligned to eight bytes
+ * fz_cover_fold() - add places to a map; what fz_cover_collect() does with the module's
+ * @places: 65536 of them, aligned to eight bytes
  * @map: where to
  * @size: as there
  *
- * Return: counts that are not 0.
+ * Return: places that were passed.
  */
-unsigned int fz_cover_fold(const uint8_t *counts, uint8_t *map, size_t size);
+unsigned int fz_cover_fold(const uint8_t *places, uint8_t *map, size_t size);
 
 #endif

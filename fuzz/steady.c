@@ -2,8 +2,9 @@
 /*
  * steady.c - learn what is left to chance.
  *
- * First points are learned, from all inputs, then places, with those points muted: most of what
- * differs in the map is the way to a muted point or from there.
+ * First points are learned, from all inputs and then once more, as not all that is chance shows at
+ * once; then places, with those points muted: most of what differs in the map is the way to a muted
+ * point or from there.
  *
  * An input that differs in many points took another way for a reason: memory was short, or it
  * was interrupted. Nothing is learned from it, as that would mute what matters.
@@ -20,27 +21,15 @@
 #include "../module/cover_abi.h"
 
 /* Points in which runs of one input may differ by chance. */
-#define CHANCE 80
+#define CHANCE 400
 
-enum { STEADY, FLAT, DROP };
-
-static uint8_t place[HF_COVER_PLACES];
+/* Places that are dropped: not 0. */
+static uint8_t drop[HF_COVER_PLACES] __attribute__((aligned(8)));
 static struct fz_steady known;
 
 struct fz_steady fz_steady_known(void)
 {
 	return known;
-}
-
-/* AFL++ tells counts apart by these classes only. */
-static unsigned int class_of(uint8_t count)
-{
-	static const uint8_t from[] = { 0, 1, 2, 3, 4, 8, 16, 32, 128 };
-	unsigned int class = 0;
-
-	while (class + 1 < sizeof(from) && count >= from[class + 1])
-		class++;
-	return class;
 }
 
 /*
@@ -78,17 +67,13 @@ static bool learn_points(const struct fz_play *p, unsigned int i, unsigned int t
 }
 
 /*
- * Places: the first run's counts against each other one's
+ * Places: the first run's against each other one's
  */
 
-static void spoil(size_t at, uint8_t how)
+static void spoil(size_t at)
 {
-	if (place[at] >= how)
-		return;
-	known.flat -= place[at] == FLAT;
-	place[at] = how;
-	known.flat += how == FLAT;
-	known.dropped += how == DROP;
+	known.dropped += !drop[at];
+	drop[at] = 1;
 }
 
 static void learn_places(const struct fz_play *p, unsigned int i, unsigned int times,
@@ -102,8 +87,8 @@ static void learn_places(const struct fz_play *p, unsigned int i, unsigned int t
 		p->run(p->data, i);
 		fz_cover_collect(map, HF_COVER_PLACES);
 		for (size_t at = 0; k && at < HF_COVER_PLACES; at++)
-			if (class_of(first[at]) != class_of(now[at]))
-				spoil(at, first[at] && now[at] ? FLAT : DROP);
+			if (first[at] != now[at])
+				spoil(at);
 	}
 }
 
@@ -121,11 +106,9 @@ int fz_steady_learn(const struct fz_play *p, unsigned int times)
 	odd = calloc(p->n ? p->n : 1, sizeof(*odd));
 	if (!passed || !maps || !odd)
 		goto free;
-	for (unsigned int i = 0; i < p->n; i++)
-		odd[i] = learn_points(p, i, times, passed);
-	/* Much of it may be muted by now. */
-	for (unsigned int i = 0; i < p->n; i++)
-		odd[i] = odd[i] && learn_points(p, i, times, passed);
+	for (unsigned int round = 0; round < 2; round++)
+		for (unsigned int i = 0; i < p->n; i++)
+			odd[i] = learn_points(p, i, times, passed);
 	for (unsigned int i = 0; i < p->n; i++) {
 		if (odd[i])
 			known.skipped++;
@@ -142,19 +125,14 @@ free:
 
 void fz_steady_smooth(uint8_t *map, size_t size)
 {
-	if (!known.flat && !known.dropped)
+	if (!known.dropped)
 		return;
 	for (size_t at = 0; at < HF_COVER_PLACES; at += sizeof(uint64_t)) {
-		if (!*(const volatile uint64_t *)(place + at))
+		if (!*(const volatile uint64_t *)(drop + at))
 			continue;
-		for (size_t i = at; i < at + sizeof(uint64_t); i++) {
-			uint8_t *count = &map[i & (size - 1)];
-
-			if (place[i] == DROP)
-				*count = 0;
-			else if (place[i] == FLAT && *count)
-				*count = 1;
-		}
+		for (size_t i = at; i < at + sizeof(uint64_t); i++)
+			if (drop[i])
+				map[i & (size - 1)] = 0;
 	}
 }
 
@@ -180,8 +158,8 @@ int fz_steady_save(const char *path)
 			fprintf(f, "mute %s %llx\n", in, (unsigned long long)offset);
 	}
 	for (size_t at = 0; at < HF_COVER_PLACES; at++)
-		if (place[at])
-			fprintf(f, "%s %zx\n", place[at] == FLAT ? "flat" : "drop", at);
+		if (drop[at])
+			fprintf(f, "drop %zx\n", at);
 	if (ferror(f))
 		ret = -EIO;
 	if (fclose(f) && !ret)
@@ -203,12 +181,8 @@ static int load_line(const char *line, uint8_t *bits)
 		mute(bits, point);
 		return 0;
 	}
-	if (sscanf(line, "flat %x", &at) == 1 && at < HF_COVER_PLACES) {
-		spoil(at, FLAT);
-		return 0;
-	}
 	if (sscanf(line, "drop %x", &at) == 1 && at < HF_COVER_PLACES) {
-		spoil(at, DROP);
+		spoil(at);
 		return 0;
 	}
 	return -EINVAL;

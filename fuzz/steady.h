@@ -5,12 +5,11 @@
  * Which way holdfast takes depends in some places on luck: whether two pages are neighbours
  * in memory. AFL++ would take each such way for something new. So before a campaign some inputs are
  * played several times over; points that are not passed each time are muted (module/cover.c), and
- * counts that still differ are not counted. The result is kept in a file of lines
+ * places of the map that still differ are dropped. The result is kept in a file of lines
  *
  *	module BUILD		the build of the module for which the rest holds
  *	mute SECTION OFFSET	a point, in hex
- *	flat PLACE		a place of the map of which only matters whether it is empty
- *	drop PLACE		one that does not matter
+ *	drop PLACE		a place of the map, in hex
  */
 #ifndef FUZZ_STEADY_H
 #define FUZZ_STEADY_H
@@ -21,13 +20,11 @@
 /**
  * struct fz_steady - what was learned
  * @muted: points
- * @flat: places
  * @dropped: places
  * @skipped: inputs that did too much differently to be trusted
  */
 struct fz_steady {
 	unsigned int muted;
-	unsigned int flat;
 	unsigned int dropped;
 	unsigned int skipped;
 };
@@ -49,7 +46,7 @@ struct fz_play {
  */
 int fz_steady_learn(const struct fz_play *p, unsigned int times);
 
-/** fz_steady_smooth() - take what is flat or dropped out of a map that was collected */
+/** fz_steady_smooth() - take what is dropped out of a map that was collected */
 void fz_steady_smooth(uint8_t *map, size_t size);
 
 /** fz_steady_known() - how much is known */

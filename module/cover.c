@@ -10,17 +10,18 @@
  * them one by one, so that a map of much memory fills any buffer.  The functions here
  * have the names of KCOV's and take their place when the module is linked.
  *
- * A *session* is an open file.  It counts what threads that entered it do: passing
- * from one point to another adds one to a place of a map, chosen by both, as AFL++
+ * A *session* is an open file.  It marks what threads that entered it do: passing
+ * from one point to another marks a place of a map, chosen by both, as AFL++
  * has it in user space.  Where a thread came from is remembered for each thread, so
- * the counts do not depend on how threads took turns.  A comparison with a constant
- * adds one to a place chosen by the point and by how many of the low bytes are
+ * the marks do not depend on how threads took turns.  A comparison with a constant
+ * marks a place chosen by the point and by how many of the low bytes are
  * the same: a fuzzer then finds a magic value byte by byte.  Comparisons of two variables
- * count nothing: they hold addresses and page frame numbers, which are never the same
+ * mark nothing: they hold addresses and page frame numbers, which are never the same
  * twice, and whether they were equal decides about a branch anyway.
  *
- * Some points are passed or not by chance: whether memory is contiguous differs each time.
- * The user can mute those (cover_abi.h).
+ * How often is not told.  Loops here go over runs of contiguous memory, so how often
+ * they turn is chance.  Some points are passed or not by chance, too: the user can
+ * mute those (cover_abi.h).
  *
  * Points are numbered from the begin of the module's text, so a map means the same
  * wherever the module was loaded.  Interrupts, kernel threads and workers enter no
@@ -34,7 +35,7 @@
  * no reference and no barrier: an entry that is theirs stays theirs, and with it the
  * session.  They call nothing, so they may stand anywhere.
  *
- * A run is the time between two BEGIN.  Entries of former runs count nothing, also if
+ * A run is the time between two BEGIN.  Entries of former runs mark nothing, also if
  * their threads live on.
  *
  * Locking: hf_cover_lock guards the table against other writers, and the references
@@ -74,7 +75,7 @@
  * struct hf_cover_session - an open file
  * @shown: what is mapped; see cover_abi.h
  * @size: bytes of it
- * @counts: in @shown
+ * @places: in @shown
  * @points: in @shown
  * @run: number of the run
  * @refs: the file, and every entry
@@ -82,7 +83,7 @@
 struct hf_cover_session {
 	void *shown;
 	size_t size;
-	u8 *counts;
+	u8 *places;
 	u8 *points;
 	u32 run;
 	unsigned int refs;
@@ -135,14 +136,9 @@ static __always_inline struct hf_cover_entry *hf_cover_mine(void)
 	return &hf_cover_what[at][i];
 }
 
-static __always_inline void hf_cover_count(struct hf_cover_session *s, u32 place)
+static __always_inline void hf_cover_mark(struct hf_cover_session *s, u32 place)
 {
-	u8 *count = &s->counts[place % HF_COVER_PLACES];
-	u8 n = READ_ONCE(*count);
-
-	/* Two threads at once may count one: no place is ever empty for that. */
-	if (n != U8_MAX)
-		WRITE_ONCE(*count, n + 1);
+	WRITE_ONCE(s->places[place % HF_COVER_PLACES], 1);
 }
 
 static __always_inline u32 hf_cover_mix(u32 x)
@@ -165,7 +161,7 @@ static __always_inline void hf_cover_pass(unsigned long ip)
 	if (point & HF_COVER_MUTE)
 		return;
 	here = hf_cover_mix(at);
-	hf_cover_count(e->session, here ^ e->last);
+	hf_cover_mark(e->session, here ^ e->last);
 	/* Shifted, so that from A to B is not from B to A. */
 	e->last = here >> 1;
 }
@@ -175,8 +171,8 @@ static __always_inline void hf_cover_likeness(struct hf_cover_entry *e,
 					      unsigned long at, u32 which,
 					      u32 same)
 {
-	hf_cover_count(e->session,
-		       hf_cover_mix(at + 0x1000000 * (8 * which + same)));
+	hf_cover_mark(e->session,
+		      hf_cover_mix(at + 0x1000000 * (8 * which + same)));
 }
 
 static __always_inline u32 hf_cover_same(u64 a, u64 b)
@@ -400,7 +396,7 @@ static int hf_cover_open(struct inode *inode, struct file *file)
 	s->shown = __vmalloc(s->size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!s->shown)
 		goto free;
-	s->counts = s->shown + HF_COVER_COUNTS;
+	s->places = s->shown + HF_COVER_MAP;
 	s->points = s->shown + HF_COVER_POINTS;
 	s->refs = 1;
 	head = s->shown;
