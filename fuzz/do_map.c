@@ -347,7 +347,9 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 	if (ret)
 		return ret;
 	/* All of it is there, or nothing. */
+	s->chance = true;
 	ret = fz_ioctl(s, 0, 0, VFIO_IOMMU_UNMAP_DMA, &unmap, sizeof(unmap));
+	s->chance = false;
 	fz_expect(s, ret, 0, "unmap of what a killed process mapped");
 	if (!ret && unmap.size)
 		fz_expect(s, (int64_t)unmap.size, (int64_t)(count * FZ_PAGE_BYTES), "bytes unmapped:");

@@ -67,6 +67,7 @@ struct fz_armed {
  * @wrong: there is one
  * @hung: a worker did not come back
  * @period: microseconds between signals during the next operation; 0: none
+ * @chance: what the next requests meet is a matter of moments: they are not recorded
  * @told: eventfd of the auditor of the session's container
  * @listening: the auditor has been on since the begin of the run
  * @parted: pages had parted at some time since, or may have
@@ -103,6 +104,7 @@ struct fz_session {
 	struct fz_sequence played;
 	int step;
 	unsigned int period;
+	bool chance;
 	int told;
 	bool listening;
 	bool parted;

@@ -153,7 +153,7 @@ int64_t fz_request(struct fz_session *s, unsigned int who)
 	if (s->hung)
 		return -ESRCH;
 	/* What is a matter of moments takes another way each time: no coverage of that. */
-	slot->quiet = s->period || s->together;
+	slot->quiet = s->period || s->together || s->chance;
 	/* A new program has no handler yet. */
 	slot->period = slot->what == FZ_DO_CALL ? s->period : 0;
 	fz_worker_ask(slot);
