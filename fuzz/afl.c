@@ -8,6 +8,11 @@
  * opens what can not be shared (container, engine, coverage), plays RUNS inputs out of shared
  * memory, and ends. A finding is written down and then is a crash, so AFL++ keeps the input.
  *
+ * Without AFL++:
+ *	afl-target --learn INPUT...	finds out what differs each time, and writes the file below
+ *	afl-target --choose FOLDER	names the inputs in it, one in a line, that together reach what
+ *					all reach each time they are played (choose.h)
+ *
  * Environment:
  *	HOLDFAST_FUZZ_OUT	folder for what this program writes; default: the current one
  *	HOLDFAST_FUZZ_DEVICE	which of the vfio-pci devices has the engine, by its number
@@ -31,8 +36,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "cover.h"
-#include "generate.h"
 #include "session.h"
 #include "steady.h"
 #include "worker.h"
@@ -60,12 +65,6 @@ __attribute__((used)) static const char *const can[] = {
 #define MAP_SIZE 65536U
 
 #define RUNS 500U
-
-/* Times that each input is played to see what differs, thrice over; and inputs at random beside
- * those that are given.
- */
-#define LEARN_TIMES 4U
-#define LEARN_MORE 80U
 
 /* Sessions that may fail one after the other. */
 #define FAILURES 3
@@ -141,9 +140,9 @@ static void save_counts(void)
 		fz_counts_save(target.counts, fz_session_stats(target.session));
 }
 
-static void play(const uint8_t *in, size_t len)
+/* Play an input. Return: 0 or 1, as fz_session_run(); never an error. */
+static int run(const uint8_t *in, size_t len, uint8_t *map, struct fz_verdict *v)
 {
-	struct fz_verdict v;
 	int ret = -EIO;
 
 	for (int i = 0; i < FAILURES && ret < 0; i++) {
@@ -151,7 +150,7 @@ static void play(const uint8_t *in, size_t len)
 			begin_session();
 		fz_record(target.recorder, in, len);
 		fz_cover_begin();
-		ret = fz_session_run(target.session, in, len, &v);
+		ret = fz_session_run(target.session, in, len, v);
 		fz_record_done(target.recorder);
 		if (ret < 0) {
 			fz_session_end(target.session, NULL);
@@ -160,8 +159,16 @@ static void play(const uint8_t *in, size_t len)
 	}
 	if (ret < 0)
 		broken("no run", ret);
-	fz_cover_collect(__afl_area_ptr, MAP_SIZE);
-	fz_steady_smooth(__afl_area_ptr, MAP_SIZE);
+	fz_cover_collect(map, MAP_SIZE);
+	fz_steady_smooth(map, MAP_SIZE);
+	return ret;
+}
+
+static void play(const uint8_t *in, size_t len)
+{
+	struct fz_verdict v;
+	const int ret = run(in, len, __afl_area_ptr, &v);
+
 	/* A map without anything is taken for a program that is not instrumented. */
 	__afl_area_ptr[0] = 1;
 	if (ret > 0) {
@@ -222,57 +229,32 @@ static void open_all(void)
 		broken(counts, ret);
 }
 
-/*
- * --learn
- */
-
-/* Inputs, and behind them some at random. */
-struct inputs {
-	uint8_t (*in)[FZ_INPUT_MAX];
-	size_t *len;
-};
-
-static void play_one(void *data, unsigned int i)
+static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 {
-	const struct inputs *inputs = data;
+	struct fz_verdict v;
 
-	play(inputs->in[i], inputs->len[i]);
+	return run(in, len, map, &v);
 }
 
+/* Return: an exit status. */
 static int learn(char **files, unsigned int n)
 {
-	const unsigned int all = n + LEARN_MORE;
-	struct inputs inputs = { calloc(all, sizeof(*inputs.in)), calloc(all, sizeof(*inputs.len)) };
-	const struct fz_play p = { play_one, &inputs, all };
-	struct fz_steady known;
-	int ret = inputs.in && inputs.len ? 0 : -ENOMEM;
+	const int ret = target.steady ? fz_batch_learn(run_alone, files, n) : -EINVAL;
 
-	for (unsigned int i = 0; !ret && i < n; i++) {
-		FILE *f = fopen(files[i], "rbe");
-
-		if (!f)
-			broken(files[i], -errno);
-		inputs.len[i] = fread(inputs.in[i], 1, sizeof(inputs.in[i]), f);
-		fclose(f);
-	}
-	for (unsigned int i = n; !ret && i < all; i++) {
-		struct fz_sequence s;
-		uint64_t state = i;
-
-		fz_generate(&state, &s);
-		inputs.len[i] = fz_encode(&s, inputs.in[i], sizeof(inputs.in[i]));
-	}
-	ret = ret ? ret : fz_steady_learn(&p, LEARN_TIMES);
 	if (ret)
 		broken("nothing learned", ret);
-	ret = target.steady ? fz_steady_save(target.steady) : -EINVAL;
+	if (fz_steady_save(target.steady))
+		broken(target.steady, -errno);
+	return 0;
+}
+
+/* Return: an exit status. */
+static int choose(const char *dir)
+{
+	const int ret = fz_batch_choose(run_alone, dir);
+
 	if (ret)
-		broken("HOLDFAST_FUZZ_STEADY", ret);
-	known = fz_steady_known();
-	printf("%u inputs, %u of them too different each time: %u points muted, %u places dropped\n",
-	       all, known.skipped, known.muted, known.dropped);
-	free(inputs.in);
-	free(inputs.len);
+		broken(dir, ret);
 	return 0;
 }
 
@@ -280,17 +262,20 @@ int main(int argc, char **argv)
 {
 	static uint8_t input[FZ_INPUT_MAX];
 	const bool learning = argc > 2 && !strcmp(argv[1], "--learn");
+	const bool choosing = argc == 3 && !strcmp(argv[1], "--choose");
 	struct fz_verdict v;
 	size_t len = 0;
 
 	fz_worker_main(argc, argv);
 	look_around();
 	__afl_map_size = MAP_SIZE;
-	if (!learning)
+	if (!learning && !choosing)
 		__afl_manual_init();
 	open_all();
 	if (learning)
 		return learn(argv + 2, (unsigned int)argc - 2);
+	if (choosing)
+		return choose(argv[2]);
 	while (__afl_persistent_loop(target.runs)) {
 		len = next(input, sizeof(input));
 		play(input, len);

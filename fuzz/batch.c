@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * batch.c - learn from inputs, and choose among them.
+ */
+#include "batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "choose.h"
+#include "generate.h"
+#include "op.h"
+#include "steady.h"
+
+/* Times that each input is played to see what differs; steady.c does that thrice. */
+#define TIMES 4U
+
+/* Inputs at random, beside those that are given. */
+#define RANDOM 80U
+
+static uint8_t map[FZ_CHOICE_PLACES];
+
+/**
+ * struct inputs - inputs to play
+ * @run: plays one
+ * @in: their bytes
+ * @len: how many of each
+ */
+struct inputs {
+	fz_batch_run *run;
+	uint8_t (*in)[FZ_INPUT_MAX];
+	size_t *len;
+};
+
+/* Return: 0 or -errno. */
+static int read_input(const char *path, uint8_t *in, size_t *len)
+{
+	FILE *f = fopen(path, "rbe");
+	int ret = 0;
+
+	if (!f)
+		return -errno;
+	*len = fread(in, 1, FZ_INPUT_MAX, f);
+	if (ferror(f))
+		ret = -EIO;
+	fclose(f);
+	return ret;
+}
+
+static void play_one(void *data, unsigned int i)
+{
+	const struct inputs *inputs = data;
+
+	inputs->run(inputs->in[i], inputs->len[i], map);
+}
+
+int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n)
+{
+	const unsigned int all = n + RANDOM;
+	struct inputs inputs = { run, calloc(all, sizeof(*inputs.in)), calloc(all, sizeof(*inputs.len)) };
+	const struct fz_play p = { play_one, &inputs, all };
+	struct fz_steady known;
+	int ret = inputs.in && inputs.len ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; !ret && i < n; i++)
+		ret = read_input(files[i], inputs.in[i], &inputs.len[i]);
+	for (unsigned int i = n; !ret && i < all; i++) {
+		struct fz_sequence s;
+		uint64_t state = i;
+
+		fz_generate(&state, &s);
+		inputs.len[i] = fz_encode(&s, inputs.in[i], FZ_INPUT_MAX);
+	}
+	ret = ret ? ret : fz_steady_learn(&p, TIMES);
+	if (!ret) {
+		known = fz_steady_known();
+		printf("%u inputs, %u of them too different each time: %u points muted, %u places dropped\n",
+		       all, known.skipped, known.muted, known.dropped);
+	}
+	free(inputs.in);
+	free(inputs.len);
+	return ret;
+}
+
+/* What an input reaches each time. Return: false: it is a finding. */
+static bool look_at(fz_batch_run *run, const uint8_t *in, size_t len, struct fz_choice *c)
+{
+	for (unsigned int i = 0; i < TIMES; i++) {
+		memset(map, 0, sizeof(map));
+		if (run(in, len, map)) {
+			memset(c->reached, 0, sizeof(c->reached));
+			return false;
+		}
+		if (i)
+			fz_choice_keep(c, map);
+		else
+			fz_choice_add(c, map);
+	}
+	return true;
+}
+
+int fz_batch_choose(fz_batch_run *run, const char *dir)
+{
+	struct dirent **names = NULL;
+	const int n = scandir(dir, &names, NULL, alphasort);
+	struct fz_choice *c = n < 0 ? NULL : calloc((size_t)n, sizeof(*c));
+	int ret = c ? 0 : -errno;
+
+	/* Behind all others in the alphabet, those to be kept are the last to be found superfluous. */
+	for (int i = 0; !ret && i < n; i++) {
+		static uint8_t in[FZ_INPUT_MAX];
+		char path[PATH_MAX];
+		size_t len;
+
+		if (names[i]->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+		ret = read_input(path, in, &len);
+		c[i].cost = strncmp(names[i]->d_name, "keep-", 5) ? len + 2 : 1;
+		if (!ret && !look_at(run, in, len, &c[i]))
+			fprintf(stderr, "%s is a finding, and left out\n", names[i]->d_name);
+		if (i % 50 == 49)
+			fprintf(stderr, "%d of %d inputs played\n", i + 1, n);
+	}
+	if (!ret)
+		fz_choose(c, (size_t)n);
+	for (int i = 0; i < n; i++) {
+		if (!ret && c[i].chosen)
+			printf("%s\n", names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	free(c);
+	return ret;
+}
