@@ -156,6 +156,7 @@ int64_t fz_request(struct fz_session *s, unsigned int who)
 	slot->quiet = s->period || s->together || s->chance;
 	/* A new program has no handler yet. */
 	slot->period = slot->what == FZ_DO_CALL ? s->period : 0;
+	s->stats.checks[FZ_ORACLE_HANG]++;
 	fz_worker_ask(slot);
 	for (unsigned int turn = 0; s->together && !s->wrong && turn < 64; turn++) {
 		if (atomic_load(&slot->state) == FZ_DONE)

@@ -22,6 +22,7 @@
  *	holdfast-triage values RUN		the same for programs, one "name value" a line
  *	holdfast-triage plot RUN edges|rate SVG	a script for gnuplot
  *	holdfast-triage html RUN STORE		the report
+ *	holdfast-triage json RUN STORE		the run in short
  *
  * Exit status: 0; 1: there is no such thing (nothing recorded, no report in the log, nothing to
  * draw); 2: wrong usage; 3: something could not be read or written.
@@ -340,6 +341,21 @@ static int html(int argc, char **argv)
 	return fflush(stdout) ? 3 : 0;
 }
 
+static int json(int argc, char **argv)
+{
+	static struct fz_run r;
+	json_object *all = fz_store_load(argv[1]), *short_one;
+
+	(void)argc;
+	fz_run_read(argv[0], &r);
+	short_one = fz_run_json(argv[0], &r, all);
+	puts(json_object_to_json_string_ext(short_one, JSON_C_TO_STRING_PRETTY |
+							       JSON_C_TO_STRING_SPACED));
+	json_object_put(short_one);
+	json_object_put(all);
+	return fflush(stdout) ? 3 : 0;
+}
+
 static const struct {
 	const char *name;
 	int least;
@@ -348,7 +364,8 @@ static const struct {
 	{ "add", 2, add },	     { "sweep", 3, sweep },   { "result", 3, result }, { "list", 1, list },
 	{ "field", 2, field },	     { "last", 2, last },     { "sign-log", 1, sign_log },
 	{ "status", 2, status },     { "values", 1, values }, { "plot", 3, plot },
-	{ "html", 2, html },	     { "input", 2, input },   { "text", 1, text },
+	{ "html", 2, html },	     { "json", 2, json },     { "input", 2, input },
+	{ "text", 1, text },
 };
 
 int main(int argc, char **argv)
@@ -360,6 +377,6 @@ int main(int argc, char **argv)
 			rc = commands[i].run(argc - 2, argv + 2);
 	if (rc == 2)
 		fputs("usage: holdfast-triage add|sweep|result|list|field|last|sign-log|status|values|"
-		      "plot|html|input|text ...: see fuzz/triage/main.c\n", stderr);
+		      "plot|html|json|input|text ...: see fuzz/triage/main.c\n", stderr);
 	return rc;
 }

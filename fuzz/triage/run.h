@@ -70,4 +70,16 @@ int fz_run_plot(FILE *out, const char *folder, const char *what, const char *svg
 void fz_run_html(FILE *out, const char *folder, const struct fz_run *r, const char *store,
 		 json_object *findings);
 
+/**
+ * fz_run_json() - the run in short
+ * @folder: the run's
+ * @r: the run
+ * @findings: what fz_store_load() gave
+ *
+ * Return: a new object with what run.json says, "seconds" of fuzzing in all, "executions", "edges",
+ * "corpus", "stability", "checks" by oracle, "operations" by name, "findings", and a "timeline" of some
+ * hundred points.
+ */
+json_object *fz_run_json(const char *folder, const struct fz_run *r, json_object *findings);
+
 #endif

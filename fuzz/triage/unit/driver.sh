@@ -128,6 +128,10 @@ check "verdicts are filed once" '[[ -z $(find "$run/share/found" -name "verdict-
 check "status lines" 'grep -qE "execs [0-9.kM]+ .*edges [-1-9].*corpus [1-9].*findings [1-9].*stability" "$work/err"'
 "$top/scripts/fuzz-report" --run "$run" --findings "$store" >/dev/null 2>&1 || true
 check "the report has what was found" 'grep -q "charge-munlock" "$run/report.html" && grep -q "</html>" "$run/report.html"'
+"$triage" json "$run" "$store" >"$work/short.json" || true
+check "the run in short says the same" 'grep -q "\"executions\": [1-9]" "$work/short.json" &&
+	grep -q "\"seconds\": [1-9]" "$work/short.json" && grep -q "\"signature\": \"charge-munlock" "$work/short.json" &&
+	sed -n "/\"timeline\"/,\$p" "$work/short.json" | grep -q "\"edges\""'
 check "and a picture" '! command -v gnuplot >/dev/null || grep -q "<svg" "$run/report.html"'
 
 # Ctrl-C, and going on from there.
