@@ -5,7 +5,7 @@
 #include "html.h"
 #include "table.h"
 
-#include <string.h>
+#include <holdfast/markup.h>
 
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n"
@@ -26,26 +26,6 @@ static const char head[] =
 	"the same boot, prefaulted memory over the same pages. Ratio: stock divided by holdfast; "
 	"above 1 holdfast is cheaper. An asterisk: repetitions were further apart than they should be.</p>\n";
 
-/* Copy an SVG from its root element on: the XML declaration has no place in HTML. */
-static void inline_svg(FILE *out, const char *path)
-{
-	char line[8192];
-	bool started = false;
-	FILE *f = path ? fopen(path, "re") : NULL;
-
-	if (!f)
-		return;
-	while (fgets(line, sizeof(line), f)) {
-		const char *from = started ? line : strstr(line, "<svg");
-
-		if (from) {
-			fputs(from, out);
-			started = true;
-		}
-	}
-	fclose(f);
-}
-
 static void reasons(FILE *out, const struct bench_run *run, enum bench_status status,
 		    const char *heading)
 {
@@ -57,7 +37,7 @@ static void reasons(FILE *out, const struct bench_run *run, enum bench_status st
 		if (r->status != status)
 			continue;
 		fprintf(out, "%s<li>%s: ", any ? "" : heading, r->what.name);
-		bench_html_escape(out, r->reason);
+		hf_markup_text(out, r->reason);
 		fputc('\n', out);
 		any = true;
 	}
@@ -71,9 +51,9 @@ static void members(FILE *out, json_object *o)
 		return;
 	json_object_object_foreach(o, key, value) {
 		fputs("<dt>", out);
-		bench_html_escape(out, key);
+		hf_markup_text(out, key);
 		fputs("<dd>", out);
-		bench_html_escape(out, value ? json_object_get_string(value) : "");
+		hf_markup_text(out, value ? json_object_get_string(value) : "");
 		fputc('\n', out);
 	}
 }
@@ -85,9 +65,9 @@ void bench_html(FILE *out, const struct bench_run *runs, const char *const *svgs
 		const struct bench_run *run = &runs[i];
 
 		fputs("<h2>Linux ", out);
-		bench_html_escape(out, bench_run_text(run, "kernel"));
+		hf_markup_text(out, bench_run_text(run, "kernel"));
 		fprintf(out, ": %s</h2>\n", bench_mode_unit(run->mode));
-		inline_svg(out, svgs[i]);
+		hf_markup_svg(out, svgs[i]);
 		bench_table_html(out, run);
 		reasons(out, run, BENCH_FAILED, "<h3>Failed</h3>\n<ul>\n");
 		reasons(out, run, BENCH_SKIPPED, "<h3>Skipped</h3>\n<ul>\n");

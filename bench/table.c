@@ -7,6 +7,7 @@
 #include "table.h"
 #include "format.h"
 
+#include <holdfast/markup.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -466,28 +467,6 @@ void bench_table_markdown(FILE *out, const struct bench_run *runs, size_t count,
 		markdown_races(out, runs, count, only);
 }
 
-void bench_html_escape(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
 static void html_total(FILE *out, const struct bench_series *s)
 {
 	char text[BENCH_TEXT] = "-";
@@ -502,7 +481,7 @@ static void html_calls(FILE *out, const struct bench_run *run)
 	if (!any_calls(run))
 		return;
 	fputs("<h3>Calls of one whole operation</h3>\n<p>iommu_map* / iommu_unmap* / flush (", out);
-	bench_html_escape(out, *run->flush_symbol ? run->flush_symbol : run->calls_reason);
+	hf_markup_text(out, *run->flush_symbol ? run->flush_symbol : run->calls_reason);
 	fputs(")</p>\n<table>\n<tr><th>case<th>op<th>stock<th>holdfast</tr>\n", out);
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_result *r = &run->results[i];
@@ -557,7 +536,7 @@ static void html_races(FILE *out, const struct bench_run *run)
 		fprintf(out, "<tr><td>%s<td class=n>%s<td class=n>%s<td class=n>%.2f"
 			     "<td class=\"%s\">%s<td>", r->name, stock, holdfast, r->target,
 			ratio < 0 ? "" : ratio <= r->target ? "good" : "bad", verdict(r));
-		bench_html_escape(out, r->status == BENCH_MEASURED ? r->what : r->reason);
+		hf_markup_text(out, r->status == BENCH_MEASURED ? r->what : r->reason);
 		fputs("</tr>\n", out);
 	}
 	fputs("</table>\n", out);

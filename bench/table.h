@@ -40,7 +40,4 @@ void bench_table_markdown(FILE *out, const struct bench_run *runs, size_t count,
 /** bench_table_html() - a <table> with the whole operation's cost in it, too */
 void bench_table_html(FILE *out, const struct bench_run *run);
 
-/** bench_html_escape() - write text with &, <, > and quotes escaped */
-void bench_html_escape(FILE *out, const char *text);
-
 #endif

@@ -6,6 +6,7 @@
 #include "format.h"
 #include "picture.h"
 
+#include <holdfast/markup.h>
 #include <inttypes.h>
 
 #define CELL 11 /* pixels */
@@ -26,29 +27,10 @@ static const char *const fills[HT_KINDS] = {
 };
 
 /* A name of a process may have characters that mean something in XML. */
-static void put_text(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
 static void label(FILE *out, int x, int y, const char *more, const char *text)
 {
 	fprintf(out, "<text x=\"%d\" y=\"%d\"%s>", x, y, more);
-	put_text(out, text);
+	hf_markup_text(out, text);
 	fputs("</text>\n", out);
 }
 

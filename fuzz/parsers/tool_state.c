@@ -207,7 +207,8 @@ static void check_svg(const struct ht_picture *p, const struct ht_container *c)
 		FZ_MUST(t.at[i] != '<' || !open++);
 		FZ_MUST(t.at[i] != '>' || open--);
 		FZ_MUST(t.at[i] != '&' || !strncmp(&t.at[i], "&lt;", 4) ||
-			!strncmp(&t.at[i], "&gt;", 4) || !strncmp(&t.at[i], "&amp;", 5));
+			!strncmp(&t.at[i], "&gt;", 4) || !strncmp(&t.at[i], "&amp;", 5) ||
+			!strncmp(&t.at[i], "&quot;", 6));
 	}
 	FZ_MUST(!open);
 	fz_text_free(&t);

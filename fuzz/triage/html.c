@@ -2,13 +2,14 @@
 /*
  * html.c - the report of a run as one page.
  *
- * Everything a target or a kernel has written goes through escape(): an input may have made it
- * say anything.
+ * Everything a target or a kernel has written goes through hf_markup_text(): an input may have
+ * made it say anything.
  */
 #include "run.h"
 #include "counts.h"
 #include "store.h"
 
+#include <holdfast/markup.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -33,74 +34,34 @@ static const char head[] =
 	"dd{margin:0;overflow-wrap:anywhere}\n"
 	"</style>\n<h1>holdfast fuzz</h1>\n";
 
-static void escape(FILE *out, const char *text)
+/* False: too long for a path. */
+static bool path_in(char path[PATH_MAX], const char *folder, const char *name, const char *file)
 {
-	for (; *text; text++) {
-		const unsigned char c = (unsigned char)*text;
-
-		switch (c) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			if (c >= ' ' || c == '\n' || c == '\t')
-				fputc(c, out);
-		}
-	}
+	return (size_t)snprintf(path, PATH_MAX, "%s/%s%s%s", folder, name, *name ? "/" : "",
+				file) < PATH_MAX;
 }
 
-static FILE *open_in(const char *folder, const char *name, const char *file)
+static void inline_svg(FILE *out, const char *folder, const char *file)
 {
 	char path[PATH_MAX];
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s%s%s", folder, name, *name ? "/" : "",
-			     file) >= sizeof(path))
-		return NULL;
-	return fopen(path, "re");
-}
-
-/* From its root element on: the XML declaration has no place in HTML. */
-static void inline_svg(FILE *out, const char *folder, const char *file)
-{
-	FILE *f = open_in(folder, "", file);
-	bool started = false;
-	char line[8192];
-
-	if (!f)
-		return;
-	while (fgets(line, sizeof(line), f)) {
-		const char *from = started ? line : strstr(line, "<svg");
-
-		if (from) {
-			fputs(from, out);
-			started = true;
-		}
-	}
-	fclose(f);
-	fputc('\n', out);
+	if (path_in(path, folder, "", file) && !hf_markup_svg(out, path))
+		fputc('\n', out);
 }
 
 static void inline_text(FILE *out, const char *store, const char *name, const char *file,
 			const char *what)
 {
-	FILE *f = open_in(store, name, file);
+	char path[PATH_MAX], line[1024];
 	size_t left = LOG_BYTES;
-	char line[1024];
+	FILE *f;
 
+	f = path_in(path, store, name, file) ? fopen(path, "re") : NULL;
 	if (!f)
 		return;
 	fprintf(out, "<p>%s\n<pre>", what);
 	while (fgets(line, sizeof(line), f) && left > strlen(line)) {
-		escape(out, line);
+		hf_markup_text(out, line);
 		left -= strlen(line);
 	}
 	fclose(f);
@@ -125,9 +86,9 @@ static void summary(FILE *out, const char *folder, const struct fz_run *r, size_
 	if (json_object_is_type(about, json_type_object)) {
 		json_object_object_foreach(about, key, value) {
 			fputs("<dt>", out);
-			escape(out, key);
+			hf_markup_text(out, key);
 			fputs("<dd>", out);
-			escape(out, value ? json_object_get_string(value) : "");
+			hf_markup_text(out, value ? json_object_get_string(value) : "");
 			fputc('\n', out);
 		}
 	}
@@ -186,21 +147,21 @@ static void finding_row(FILE *out, json_object *f)
 	const char *state = fz_text(f, "state");
 
 	fputs("<tr><td><a href=\"#", out);
-	escape(out, fz_text(f, "signature"));
+	hf_markup_text(out, fz_text(f, "signature"));
 	fputs("\">", out);
-	escape(out, fz_text(f, "signature"));
+	hf_markup_text(out, fz_text(f, "signature"));
 	fprintf(out, "</a><td>");
-	escape(out, fz_text(f, "kind"));
+	hf_markup_text(out, fz_text(f, "kind"));
 	fputs("<td>", out);
-	escape(out, fz_text(f, "oracle"));
+	hf_markup_text(out, fz_text(f, "oracle"));
 	fprintf(out, "<td class=n>%.0f<td>", fz_number(f, "count"));
-	escape(out, state);
+	hf_markup_text(out, state);
 	if (fz_number(f, "replays"))
 		fprintf(out, " (%.0f of %.0f)", fz_number(f, "same"), fz_number(f, "replays"));
 	fprintf(out, "<td class=n>%.0f<td>", fz_number(f, "seconds"));
-	escape(out, fz_text(f, "profile"));
+	hf_markup_text(out, fz_text(f, "profile"));
 	fputs("<td>", out);
-	escape(out, fz_text(f, "text"));
+	hf_markup_text(out, fz_text(f, "text"));
 	fputc('\n', out);
 }
 
@@ -209,13 +170,13 @@ static void finding_details(FILE *out, const char *store, json_object *f)
 	const char *name = fz_text(f, "signature");
 
 	fputs("<h3 id=\"", out);
-	escape(out, name);
+	hf_markup_text(out, name);
 	fputs("\">", out);
-	escape(out, name);
+	hf_markup_text(out, name);
 	fputs("</h3>\n<p>", out);
-	escape(out, fz_text(f, "text"));
+	hf_markup_text(out, fz_text(f, "text"));
 	fputs("\n<p><code>make repro F=", out);
-	escape(out, name);
+	hf_markup_text(out, name);
 	fputs("</code>\n", out);
 	inline_text(out, store, name, "minimised.txt", "Minimised:");
 	inline_text(out, store, name, "input.txt", "As it was found:");

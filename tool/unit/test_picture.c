@@ -230,7 +230,7 @@ static void test_svg(void **state)
 			 0);
 	assert_int_equal(ht_picture(&p, &c, 24), 0);
 	ht_svg(written_open(&w), &p, &c);
-	assert_has(written_text(&w), "a&lt;b&gt;&amp;\"c");
+	assert_has(written_text(&w), "a&lt;b&gt;&amp;&quot;c");
 	assert_has(w.text, "<title>0x40000000 - 0x401fffff: incoherent");
 	assert_has(w.text, "<title>0x200000 - 0x7ffffff: 2M pages</title>");
 	assert_has(w.text, "<title>0x0 - 0x1fffff: 4K pages, in part</title>");
