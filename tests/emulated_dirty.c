@@ -16,6 +16,7 @@
 
 #include "child.h"
 #include "differ.h"
+#include "dirty.h"
 #include "emulated.h"
 #include "side.h"
 
@@ -25,45 +26,6 @@
 #define W HF_TESTDEV_WRITE
 #define START VFIO_IOMMU_DIRTY_PAGES_FLAG_START
 #define STOP VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP
-
-static int dirty(const struct hf_container *c, uint32_t flags)
-{
-	struct vfio_iommu_type1_dirty_bitmap d = { .argsz = sizeof(d), .flags = flags };
-
-	return hf_container_ioctl(c, VFIO_IOMMU_DIRTY_PAGES, &d);
-}
-
-static int get(const struct hf_container *c, uint64_t iova, uint64_t size, uint64_t pgsize,
-	       uint64_t bytes, void *data)
-{
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap d;
-		struct vfio_iommu_type1_dirty_bitmap_get g;
-	} q = {
-		.d = { .argsz = sizeof(q), .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP },
-		.g = { .iova = iova, .size = size,
-		       .bitmap = { .pgsize = pgsize, .size = bytes, .data = data } },
-	};
-
-	return hf_container_ioctl(c, VFIO_IOMMU_DIRTY_PAGES, &q);
-}
-
-static int unmap_get(const struct hf_container *c, uint64_t iova, uint64_t size, void *data,
-		     uint64_t *unmapped)
-{
-	struct {
-		struct vfio_iommu_type1_dma_unmap u;
-		struct vfio_bitmap b;
-	} q = {
-		.u = { .argsz = sizeof(q), .flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
-		       .iova = iova, .size = size },
-		.b = { .pgsize = T_PAGE, .size = PAGES / 8, .data = data },
-	};
-	int ret = hf_raw_unmap(c, &q.u);
-
-	*unmapped = q.u.size;
-	return ret;
-}
 
 /* Pages of which an answer is expected; the list ends with a @count of 0. */
 struct span {
@@ -113,7 +75,8 @@ static bool dirty_is(const struct hf_container *c, const struct span *want, cons
 	unsigned char bits[PAGES / 8];
 
 	memset(bits, 0, sizeof(bits));
-	return hf_expect_eq(get(c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), bits), 0, "%s", what) &&
+	return hf_expect_eq(t_dirty_get(c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), bits), 0,
+			    "%s", what) &&
 	       bits_are(bits, maps, want, what);
 }
 
@@ -151,7 +114,7 @@ static void pinned(struct t *t)
 	struct hf_mem m;
 
 	open_and_map(t, &r, 2, maps, &m);
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	CLEAN(&r.c, "nothing pinned");
 	pin(e, 2, 2);
 	pin(e, 192, 100);
@@ -174,7 +137,7 @@ static void pinned(struct t *t)
 	t_emulated_close_device(&r.dev[0]);
 	DIRTY(&r.c, "devices closed", { 2, 2 }, { 272, 20 });
 	CLEAN(&r.c, "devices closed for longer");
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	done(&r, &m);
 }
 
@@ -188,26 +151,26 @@ static void on_and_off(struct t *t)
 
 	open_and_map(t, &r, 1, maps, &m);
 	pin(e, 8, 3);
-	hf_expect_eq(get(&r.c, IOVA, T_PAGE, T_PAGE, 8, bits), -EINVAL, "bitmap while off");
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, T_PAGE, T_PAGE, 8, bits), -EINVAL, "bitmap while off");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	hf_expect_eq(t_vmlck(0), locked + 3 * T_PAGE, "tracking is not charged");
 	DIRTY(&r.c, "pinned before it began", { 8, 3 });
 	pin(e, 64, 1);
 	unpin(e, 64, 1);
-	hf_expect_eq(dirty(&r.c, START), 0, "start once more");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start once more");
 	DIRTY(&r.c, "as if nothing had been", { 8, 3 }, { 64, 1 });
 	pin(e, 64, 1);
 	unpin(e, 64, 1);
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	pin(e, 66, 1);
 	unpin(e, 66, 1);
-	hf_expect_eq(dirty(&r.c, START), 0, "start again");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start again");
 	DIRTY(&r.c, "off in between", { 8, 3 });
 	unpin(e, 8, 3);
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
-	hf_expect_eq(dirty(&r.c, START), 0, "start again");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start again");
 	CLEAN(&r.c, "unpinned before it began");
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	done(&r, &m);
 }
 
@@ -220,7 +183,7 @@ static void copies(struct t *t)
 
 	open_and_map(t, &r, 1, maps, &m);
 	hf_expect_eq(t_dma_rw(e, IOVA, bytes, 8, HF_TESTDEV_RW_WRITE), 0, "write while off");
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	CLEAN(&r.c, "before");
 	hf_expect_eq(t_dma_rw(e, IOVA + 2 * T_PAGE, bytes, 3 * T_PAGE, 0), 0, "read");
 	CLEAN(&r.c, "after a read");
@@ -251,7 +214,7 @@ static void copies(struct t *t)
 		     "beside a pin");
 	DIRTY(&r.c, "beside a pin", { 200, 3 });
 	DIRTY(&r.c, "the pin", { 200, 2 });
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	done(&r, &m);
 }
 
@@ -266,7 +229,7 @@ static void maps_meanwhile(struct t *t)
 
 	open_and_map(t, &r, 1, maps, &m);
 	hf_unmap(&r.c, IOVA + 192 * T_PAGE, 100 * T_PAGE);
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	hf_map(&r.c, IOVA + 192 * T_PAGE, m.addr, 100 * T_PAGE, HF_RW);
 	CLEAN(&r.c, "a new mapping");
 	pin(e, 200, 5);
@@ -275,8 +238,8 @@ static void maps_meanwhile(struct t *t)
 
 	/* The unmap that says so lets go of the pins before, and still says so. */
 	memset(bits, 0, sizeof(bits));
-	hf_expect_eq(unmap_get(&r.c, IOVA + 192 * T_PAGE, 100 * T_PAGE, bits, &unmapped), 0,
-		     "unmap with bitmap");
+	hf_expect_eq(t_dirty_unmap(&r.c, IOVA + 192 * T_PAGE, 100 * T_PAGE, PAGES / 8, bits,
+				   &unmapped), 0, "unmap with bitmap");
 	hf_expect_eq(unmapped, 100 * T_PAGE, "unmapped");
 	for (unsigned int p = 0; p < 100; p++)
 		hf_expect_eq(bits[p / 8] >> p % 8 & 1, p >= 8 && p < 13, "unmapped: page %u", p);
@@ -287,14 +250,14 @@ static void maps_meanwhile(struct t *t)
 	DIRTY(&r.c, "the next mapping", { 10, 5 });
 	hf_expect_eq(t_dma_rw(e, IOVA + 250 * T_PAGE, bits, 8, HF_TESTDEV_RW_WRITE), 0, "write");
 	memset(bits, 0, sizeof(bits));
-	hf_expect_eq(unmap_get(&r.c, IOVA, PAGES * T_PAGE, bits, &unmapped), 0,
+	hf_expect_eq(t_dirty_unmap(&r.c, IOVA, PAGES * T_PAGE, PAGES / 8, bits, &unmapped), 0,
 		     "unmap of all with bitmap");
 	bits_are(bits, maps, (const struct span[]){ { 10, 5 }, { 250, 1 }, { 0, 0 } },
 		 "unmap of all with bitmap");
 	hf_expect_eq(unmapped, 297 * T_PAGE, "unmapped");
 	hf_expect_eq(t_pins_held(), 0, "pins left");
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
-	hf_expect_eq(unmap_get(&r.c, IOVA, PAGES * T_PAGE, bits, &unmapped), -EINVAL,
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty_unmap(&r.c, IOVA, PAGES * T_PAGE, PAGES / 8, bits, &unmapped), -EINVAL,
 		     "unmap with bitmap while off");
 	done(&r, &m);
 }
@@ -320,7 +283,7 @@ static void product(struct t *t)
 		unsigned int wants = 0;
 		int ret;
 
-		hf_expect_eq(dirty(&r.c, START), 0, "start");
+		hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 		for (int i = 0; i < 10; i++) {
 			unsigned int page;
 			int answer;
@@ -341,7 +304,7 @@ static void product(struct t *t)
 			want[wants++] = (struct span){ page, 1 };
 		}
 		memset(bits, before, sizeof(bits));
-		ret = get(&r.c, iova, size, T_PAGE, sizeof(bits), bits);
+		ret = t_dirty_get(&r.c, iova, size, T_PAGE, sizeof(bits), bits);
 		if (!t_same(t, n++, ret, t_hash(bits, sizeof(bits)), "pages %u to %u", ends[a],
 			    ends[b]))
 			goto out;
@@ -352,7 +315,7 @@ static void product(struct t *t)
 					  is_in(want, p), "pages %u to %u: page %u", ends[a],
 					  ends[b], p))
 				goto out;
-		hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+		hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 		t_emulated_close_device(&r.dev[0]);
 		hf_must(t_emulated_open(&r.dev[0]));
 	}
@@ -370,37 +333,37 @@ static void refused(struct t *t)
 	struct hf_mem m;
 
 	open_and_map(t, &r, 1, maps, &m);
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, 2 * T_PAGE, sizeof(bits), bits), -EINVAL,
-		     "page size 8K");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, T_2M, sizeof(bits), bits), -EINVAL,
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, 2 * T_PAGE, sizeof(bits), bits),
+		     -EINVAL, "page size 8K");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, T_2M, sizeof(bits), bits), -EINVAL,
 		     "page size 2M");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, 512, sizeof(bits), bits), -EINVAL,
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, 512, sizeof(bits), bits), -EINVAL,
 		     "page size 512");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits) - 1, bits), -EINVAL,
-		     "bitmap too small");
-	hf_expect_eq(get(&r.c, IOVA + 3 * T_PAGE, PAGES * T_PAGE, T_PAGE, sizeof(bits), bits),
-		     -EINVAL, "from inside a mapping");
-	hf_expect_eq(get(&r.c, IOVA, 3 * T_PAGE, T_PAGE, sizeof(bits), bits), -EINVAL,
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits) - 1, bits),
+		     -EINVAL, "bitmap too small");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA + 3 * T_PAGE, PAGES * T_PAGE, T_PAGE, sizeof(bits),
+				 bits), -EINVAL, "from inside a mapping");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, 3 * T_PAGE, T_PAGE, sizeof(bits), bits), -EINVAL,
 		     "to inside a mapping");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), NULL), -EFAULT,
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), NULL), -EFAULT,
 		     "no bitmap");
 	pin(&r.dev[0], 8, 2);
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), (void *)T_PAGE), -EFAULT,
-		     "bitmap nowhere");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), (void *)T_PAGE),
+		     -EFAULT, "bitmap nowhere");
 	DIRTY(&r.c, "what could not be told is not lost", { 8, 2 });
 	/* A mapping that no bitmap can describe. */
 	hf_expect_eq(hf_try_map(&r.c, 1ULL << 50, NULL, most, HF_RW), -EINVAL, "8T while on");
 	hf_expect_eq(hf_try_unmap(&r.c, 1ULL << 50, most, 0, NULL), 0, "it is not there");
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	hf_expect_eq(hf_try_map(&r.c, 1ULL << 50, NULL, most, HF_RW), 0, "8T while off");
-	hf_expect_eq(dirty(&r.c, START), -EINVAL, "start with 8T");
-	hf_expect_eq(get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), bits), -EINVAL,
+	hf_expect_eq(t_dirty(&r.c, START), -EINVAL, "start with 8T");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, PAGES * T_PAGE, T_PAGE, sizeof(bits), bits), -EINVAL,
 		     "it did not start");
 	hf_unmap(&r.c, 1ULL << 50, most);
-	hf_expect_eq(dirty(&r.c, START), 0, "start without");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start without");
 	DIRTY(&r.c, "without", { 8, 2 });
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	done(&r, &m);
 }
 
@@ -420,17 +383,17 @@ static void large(struct t *t)
 	hf_require(p != MAP_FAILED && bits, "address space");
 	t_emulated_rig(&r, t, 1, VFIO_TYPE1v2_IOMMU);
 	hf_map(&r.c, IOVA, p, size, HF_RW);
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	hf_expect_eq(t_pin(&r.dev[0], IOVA + page * T_PAGE, 1, W, NULL), 1, "pin");
 	hf_expect_eq(t_dma_rw(&r.dev[0], IOVA + size - 1, bits, 1, HF_TESTDEV_RW_WRITE), 0, "write");
 	memset(bits, 0xff, bytes);
-	hf_expect_eq(get(&r.c, IOVA, size, T_PAGE, bytes, bits), 0, "bitmap");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, size, T_PAGE, bytes, bits), 0, "bitmap");
 	for (size_t i = 0; i < bytes; i++)
 		ones += (size_t)__builtin_popcount(bits[i]);
 	hf_expect_eq(ones, 2, "pages that are dirty");
 	hf_expect_eq(bits[page / 8], 1 << page % 8, "the page pinned");
 	hf_expect_eq(bits[bytes - 1], 0x80, "the page written");
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	t_emulated_rig_close(&r);
 	munmap(p, size);
 	free(bits);
@@ -442,9 +405,9 @@ static void old_type(struct t *t)
 	struct t_emulated_rig r;
 
 	t_emulated_rig(&r, t, 1, VFIO_TYPE1_IOMMU);
-	hf_expect_eq(dirty(&r.c, START), -EACCES, "start");
-	hf_expect_eq(dirty(&r.c, STOP), -EACCES, "stop");
-	hf_expect_eq(get(&r.c, IOVA, T_PAGE, T_PAGE, 8, bits), -EACCES, "bitmap");
+	hf_expect_eq(t_dirty(&r.c, START), -EACCES, "start");
+	hf_expect_eq(t_dirty(&r.c, STOP), -EACCES, "stop");
+	hf_expect_eq(t_dirty_get(&r.c, IOVA, T_PAGE, T_PAGE, 8, bits), -EACCES, "bitmap");
 	t_emulated_rig_close(&r);
 }
 
@@ -461,7 +424,7 @@ static void beside_iommu(struct t *t)
 	pin(e, 20, 3);
 	if (first)
 		t_side_attach(&side, 0, &r.c);
-	hf_expect_eq(dirty(&r.c, START), 0, "start");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start");
 	if (!first) {
 		DIRTY(&r.c, "alone", { 20, 3 });
 		t_side_attach(&side, 0, &r.c);
@@ -480,9 +443,9 @@ static void beside_iommu(struct t *t)
 	DIRTY(&r.c, "it has gone for longer", { 21, 2 });
 	hf_must(hf_group_attach(&side.group, &r.c));
 	DIRTY(&r.c, "it is back", { 0, PAGES });
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	hf_must(hf_group_detach(&side.group));
-	hf_expect_eq(dirty(&r.c, START), 0, "start after it has gone");
+	hf_expect_eq(t_dirty(&r.c, START), 0, "start after it has gone");
 	DIRTY(&r.c, "it went while off", { 21, 2 });
 	/* Coming and going between two bitmaps. */
 	hf_must(hf_group_attach(&side.group, &r.c));
@@ -493,7 +456,7 @@ static void beside_iommu(struct t *t)
 	hf_must(hf_group_attach(&side.group, &r.c));
 	t_emulated_close(&r.dev[0]);
 	DIRTY(&r.c, "the other one alone", { 0, PAGES });
-	hf_expect_eq(dirty(&r.c, STOP), 0, "stop");
+	hf_expect_eq(t_dirty(&r.c, STOP), 0, "stop");
 	t_side_close(&side);
 	done(&r, &m);
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "dirty.h"
 #include "emulated.h"
 #include "harness.h"
 #include "side.h"
@@ -84,42 +85,10 @@ struct request {
 static void *ask(void *arg)
 {
 	struct request *q = arg;
-	struct {
-		struct vfio_iommu_type1_dma_unmap unmap;
-		struct vfio_bitmap bitmap;
-	} u = {
-		.unmap = { .argsz = sizeof(u), .iova = IOVA, .size = q->len,
-			   .flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP },
-		.bitmap = { .pgsize = T_PAGE, .size = PAGES / 8,
-			    .data = (void *)q->s->bitmap },
-	};
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap dirty;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} d = {
-		.dirty = { .argsz = sizeof(d), .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP },
-		.get = { .iova = IOVA, .size = q->len, .bitmap = u.bitmap },
-	};
-	int ret = q->unmap ? ioctl(q->c->fd, VFIO_IOMMU_UNMAP_DMA, &u) :
-			     ioctl(q->c->fd, VFIO_IOMMU_DIRTY_PAGES, &d);
 
-	q->ret = ret ? -errno : 0;
+	q->ret = q->unmap ? t_dirty_unmap(q->c, IOVA, q->len, PAGES / 8, q->s->bitmap, NULL) :
+			    t_dirty_get(q->c, IOVA, q->len, T_PAGE, PAGES / 8, q->s->bitmap);
 	return NULL;
-}
-
-static int64_t pins(void)
-{
-	struct hf_proc_pins p;
-
-	hf_must(hf_proc_pins(&p));
-	return (int64_t)(p.acquired - p.released);
-}
-
-static void tracking(const struct hf_container *c, uint32_t flag)
-{
-	struct vfio_iommu_type1_dirty_bitmap d = { .argsz = sizeof(d), .flags = flag };
-
-	hf_require(!ioctl(c->fd, VFIO_IOMMU_DIRTY_PAGES, &d), "dirty tracking");
 }
 
 struct how {
@@ -136,7 +105,7 @@ static void while_reported(struct t *t)
 	const struct how *how = t->arg;
 	const size_t len = PAGES * T_PAGE;
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	const bool stays = !how->unmap || how->fail;
 	struct t_emulated_rig r;
 	struct hf_group group;
@@ -153,7 +122,7 @@ static void while_reported(struct t *t)
 	hf_must(hf_group_open(&group, bdf));
 	hf_must(hf_group_attach(&group, &r.c));
 	hf_map(&r.c, IOVA, m.addr, len, RW);
-	tracking(&r.c, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
+	hf_must(t_dirty(&r.c, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
 	slow_make(&s);
 	q = (struct request){ .c = &r.c, .s = &s, .len = len, .unmap = how->unmap };
 	hf_require(!pthread_create(&thread, NULL, ask, &q), "thread");
@@ -164,7 +133,7 @@ static void while_reported(struct t *t)
 	pthread_join(thread, NULL);
 	hf_expect_eq(q.ret, how->fail ? -EFAULT : 0, "the request");
 	hf_expect_eq(t_vmlck(0), locked, "VmLck without an IOMMU");
-	hf_expect_eq(pins(), held, "pins without an IOMMU");
+	hf_expect_eq(t_pinned(), held, "pins without an IOMMU");
 	hf_expect_eq(hf_try_map(&r.c, IOVA, m.addr, T_PAGE, RW), stays ? -EEXIST : 0,
 		     "is the mapping there?");
 	if (!stays)
@@ -173,14 +142,14 @@ static void while_reported(struct t *t)
 	/* Pinned once when one comes again, and no more when it is over. */
 	hf_must(hf_group_attach(&group, &r.c));
 	hf_expect_eq(t_vmlck(0), locked + (stays ? len : 0), "VmLck with an IOMMU");
-	hf_expect(!stays || pins() > held, "pinned again");
-	tracking(&r.c, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
+	hf_expect(!stays || t_pinned() > held, "pinned again");
+	hf_must(t_dirty(&r.c, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP));
 	hf_must(hf_group_detach(&group));
 	hf_expect_eq(t_vmlck(0), locked, "VmLck, gone again");
-	hf_expect_eq(pins(), held, "pins, gone again");
+	hf_expect_eq(t_pinned(), held, "pins, gone again");
 	hf_group_close(&group);
 	t_emulated_rig_close(&r);
-	hf_expect_eq(pins(), held, "pins, closed");
+	hf_expect_eq(t_pinned(), held, "pins, closed");
 	hf_mem_free(&m);
 }
 
@@ -192,7 +161,7 @@ static void exchanged(struct t *t)
 {
 	const bool to_device = *(const bool *)t->arg;
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct t_emulated_rig r;
 	struct hf_bar bar;
 	struct hf_rig other;
@@ -241,7 +210,7 @@ static void exchanged(struct t *t)
 	munmap(at, len);
 	hf_bar_unmap(&bar);
 	hf_rig_close(&other);
-	hf_expect_eq(pins(), held, "pins");
+	hf_expect_eq(t_pinned(), held, "pins");
 }
 
 struct attacher {
@@ -268,7 +237,7 @@ static void another_attaches(struct t *t)
 {
 	const size_t len = PAGES * T_PAGE;
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct t_emulated_rig r;
 	struct hf_group group;
 	char bdf[HF_BDF_LEN];
@@ -284,11 +253,11 @@ static void another_attaches(struct t *t)
 	t_child(attach_elsewhere, &a, "child that attaches");
 	if (!a.want) {
 		hf_expect_eq(t_vmlck(0), locked + len, "VmLck: the mapper pays");
-		hf_expect(pins() > held, "pinned");
+		hf_expect(t_pinned() > held, "pinned");
 		hf_must(hf_group_detach(&group));
 	}
 	hf_expect_eq(t_vmlck(0), locked, "VmLck, gone again");
-	hf_expect_eq(pins(), held, "pins, gone again");
+	hf_expect_eq(t_pinned(), held, "pins, gone again");
 	hf_unmap(&r.c, IOVA, len);
 	hf_group_close(&group);
 	t_emulated_rig_close(&r);

@@ -38,19 +38,6 @@ static bool every_size(void)
 	return info.pgsizes >> 63;
 }
 
-static int64_t pins(void)
-{
-	struct hf_proc_pins p;
-
-	hf_must(hf_proc_pins(&p));
-	return (int64_t)(p.acquired - p.released);
-}
-
-static void expect_vmlck(uint64_t want, const char *what)
-{
-	hf_expect_eq(t_vmlck(0), want, "%s: VmLck", what);
-}
-
 /* The page the device was given is where DMA goes to, and what the CPU has. */
 static void one_page(struct t_side *side, const struct t_emulated *e, uint64_t iova, char *p,
 		     const char *what)
@@ -88,40 +75,40 @@ static void iommu_first(struct t *t)
 	t_served_by(&served, t);
 	t_side_start(&side, &c, PORT);
 	hf_map(&c, IOVA, m.addr, m.len, HF_RW);
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "mapped for the IOMMU");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "mapped for the IOMMU");
 	t_emulated_group(&e, 0);
 	hf_must(hf_group_attach(&e.group, &c));
 	hf_must(t_emulated_open(&e));
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "the emulated one has come");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "the emulated one has come");
 	hf_expect_eq(t_pin(&e, IOVA + 8 * T_PAGE, 32, RW, NULL), 32, "pin");
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "pinned beside");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "pinned beside");
 	one_page(&side, &e, IOVA + 10 * T_PAGE, (char *)m.addr + 10 * T_PAGE, "beside");
 	hf_expect_eq(t_unpin(&e, IOVA + 8 * T_PAGE, 8), 0, "unpin");
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "unpinned beside");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "unpinned beside");
 	t_dma_check(&side.port, IOVA, m.addr, m.len, HF_RW, "unpinned beside");
 
 	/* A map that fails, a map that does not, and an unmap. */
 	hf_expect_eq(hf_try_map(&c, MSI, m.addr, T_PAGE, HF_RW), -EINVAL, "map at the MSI window");
 	hf_expect_eq(hf_try_map(&c, IOVA + T_1G, NULL, T_PAGE, HF_RW), -EFAULT, "map of nothing");
 	hf_map(&c, IOVA + T_1G, m.addr, m.len, HF_RW);
-	expect_vmlck(locked + 2 * m.len + T_PORT_BYTES, "mapped twice");
+	t_expect_vmlck(0, locked + 2 * m.len + T_PORT_BYTES, "mapped twice");
 	hf_expect_eq(t_pin(&e, IOVA + T_1G, 4, R, NULL), 4, "pin in the second");
 	hf_unmap(&c, IOVA, m.len);
 	t_told(&e, &told);
 	hf_expect_eq(told.total, 1, "told");
 	hf_expect_eq(told.event[0].held, 24, "pins in what is unmapped");
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "unmapped");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "unmapped");
 	t_faults_begin("unmapped beside an emulated device");
 	t_dma_write_blocked(&side.port, IOVA, m.addr, 4 * T_PAGE, "unmapped");
 	t_faults_end();
 
 	/* The emulated one leaves with pins. */
 	t_emulated_close(&e);
-	expect_vmlck(locked + m.len + T_PORT_BYTES, "the emulated one has left");
+	t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "the emulated one has left");
 	t_dma_check(&side.port, IOVA + T_1G, m.addr, m.len, HF_RW, "the emulated one has left");
 	t_side_close(&side);
 	hf_container_close(&c);
-	expect_vmlck(locked, "closed");
+	t_expect_vmlck(0, locked, "closed");
 	hf_mem_free(&m);
 }
 
@@ -129,7 +116,7 @@ static void iommu_first(struct t *t)
 static void iommu_later(struct t *t)
 {
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	const bool every = every_size();
 	struct hf_iommu_info before, during, after;
 	struct t_emulated_rig r;
@@ -146,10 +133,10 @@ static void iommu_later(struct t *t)
 	hf_expect_eq(t_pin(e, IOVA + 100 * T_PAGE, 200, RW, NULL), 200, "pin");
 	hf_expect_eq(t_pin(&r.dev[1], IOVA + T_1G, 10, RW, NULL), 10, "pin");
 	hf_expect_eq(t_pin(&r.dev[1], IOVA + 100 * T_PAGE, 1, RW, NULL), 1, "pin");
-	expect_vmlck(locked + 210 * T_PAGE, "pinned alone");
+	t_expect_vmlck(0, locked + 210 * T_PAGE, "pinned alone");
 	for (int round = 0; round < 2; round++) {
 		t_side_attach(&side, 0, &r.c);
-		expect_vmlck(locked + m.len, "the IOMMU has come");
+		t_expect_vmlck(0, locked + m.len, "the IOMMU has come");
 		hf_must(hf_container_info(&r.c, &during));
 		hf_expect(during.has_ranges && during.nr_ranges > 1, "IOVA ranges");
 		hf_expect(every || !(during.pgsizes >> 63), "page sizes are the IOMMU's");
@@ -161,14 +148,14 @@ static void iommu_later(struct t *t)
 			    HF_RW, "mapped before, the other");
 		one_page(&side, e, IOVA + 299 * T_PAGE, (char *)m.addr + 299 * T_PAGE, "pinned before");
 		hf_expect_eq(t_pin(e, IOVA + 590 * T_PAGE, 10, RW, NULL), 10, "pin beside");
-		expect_vmlck(locked + m.len + T_PORT_BYTES, "pinned beside");
+		t_expect_vmlck(0, locked + m.len + T_PORT_BYTES, "pinned beside");
 		t_side_stop(&side);
-		expect_vmlck(locked + m.len, "the port has gone");
+		t_expect_vmlck(0, locked + m.len, "the port has gone");
 
 		hf_must(hf_group_detach(&side.group));
 		hf_group_close(&side.group);
-		expect_vmlck(locked + (round ? 210 : 220) * T_PAGE, "the IOMMU has left");
-		hf_expect_eq(pins(), held + (round ? 210 : 220), "pins of the system");
+		t_expect_vmlck(0, locked + (round ? 210 : 220) * T_PAGE, "the IOMMU has left");
+		hf_expect_eq(t_pinned(), held + (round ? 210 : 220), "pins of the system");
 		hf_must(hf_container_info(&r.c, &after));
 		hf_expect_eq(after.pgsizes, before.pgsizes, "page sizes as before");
 		t_same(t, 3 * (size_t)round, (int)after.has_ranges, after.nr_ranges, "ranges");
@@ -178,21 +165,21 @@ static void iommu_later(struct t *t)
 		hf_expect_eq(hf_try_map(&r.c, MSI, m.addr, T_PAGE, HF_RW), 0,
 			     "map at the MSI window, the IOMMU has left");
 		hf_unmap(&r.c, MSI, T_PAGE);
-		expect_vmlck(locked + (round ? 210 : 220) * T_PAGE, "maps are notes again");
+		t_expect_vmlck(0, locked + (round ? 210 : 220) * T_PAGE, "maps are notes again");
 		hf_expect_eq(t_unpin(e, IOVA + 590 * T_PAGE, 10), 0, "unpin of what was beside");
-		expect_vmlck(locked + (round ? 200 : 210) * T_PAGE, "unpinned");
+		t_expect_vmlck(0, locked + (round ? 200 : 210) * T_PAGE, "unpinned");
 		if (!round) {
 			/* A new pin is charged again, and is there the next time it comes. */
 			hf_expect_eq(t_unpin(e, IOVA + 200 * T_PAGE, 100), 0, "unpin");
 			hf_expect_eq(t_pin(e, IOVA + 250 * T_PAGE, 90, RW, NULL), 90, "pin");
-			expect_vmlck(locked + 200 * T_PAGE, "unpinned and pinned");
+			t_expect_vmlck(0, locked + 200 * T_PAGE, "unpinned and pinned");
 		}
 	}
 	hf_unmap(&r.c, IOVA, 600 * T_PAGE);
-	expect_vmlck(locked + 10 * T_PAGE, "one unmapped");
-	hf_expect_eq(pins(), held + 10, "pins of the system");
+	t_expect_vmlck(0, locked + 10 * T_PAGE, "one unmapped");
+	hf_expect_eq(t_pinned(), held + 10, "pins of the system");
 	t_emulated_rig_close(&r);
-	expect_vmlck(locked, "closed");
+	t_expect_vmlck(0, locked, "closed");
 	hf_mem_free(&m);
 }
 
@@ -200,7 +187,7 @@ static void iommu_later(struct t *t)
 static void leave(struct t *t)
 {
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct hf_mem m;
 
 	if (!t_alloc(&m, "anon4k", 64 * T_PAGE, 0, HF_MEM_TOUCHED))
@@ -216,12 +203,12 @@ static void leave(struct t *t)
 		switch (order) {
 		case 0:
 			hf_group_close(&side.group);
-			expect_vmlck(locked + 16 * T_PAGE, "the emulated one stays");
-			hf_expect_eq(pins(), held + 16, "pins of the system");
+			t_expect_vmlck(0, locked + 16 * T_PAGE, "the emulated one stays");
+			hf_expect_eq(t_pinned(), held + 16, "pins of the system");
 			break;
 		case 1:
 			t_emulated_close(&r.dev[0]);
-			expect_vmlck(locked + m.len, "the IOMMU stays");
+			t_expect_vmlck(0, locked + m.len, "the IOMMU stays");
 			hf_expect_eq(hf_try_map(&r.c, IOVA, m.addr, T_PAGE, HF_RW), -EEXIST,
 				     "mapped still");
 			break;
@@ -229,11 +216,11 @@ static void leave(struct t *t)
 			/* The device closed, its group still there. */
 			t_emulated_close_device(&r.dev[0]);
 			hf_group_close(&side.group);
-			expect_vmlck(locked, "nobody has anything pinned");
-			hf_expect_eq(pins(), held, "pins of the system");
+			t_expect_vmlck(0, locked, "nobody has anything pinned");
+			hf_expect_eq(t_pinned(), held, "pins of the system");
 			hf_must(t_emulated_open(&r.dev[0]));
 			hf_expect_eq(t_pin(&r.dev[0], IOVA, 64, RW, NULL), 64, "pin");
-			expect_vmlck(locked + m.len, "pinned again");
+			t_expect_vmlck(0, locked + m.len, "pinned again");
 			break;
 		default:
 			hf_container_close(&r.c);
@@ -241,8 +228,8 @@ static void leave(struct t *t)
 		}
 		t_emulated_rig_close(&r);
 		hf_group_close(&side.group);
-		expect_vmlck(locked, "all have left");
-		hf_expect_eq(pins(), held, "pins of the system, all have left");
+		t_expect_vmlck(0, locked, "all have left");
+		hf_expect_eq(t_pinned(), held, "pins of the system, all have left");
 	}
 	hf_mem_free(&m);
 }
@@ -266,7 +253,7 @@ static void refused(struct t *t)
 	};
 	const bool every = every_size();
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct hf_mem m;
 
 	if (!t_alloc(&m, "anon4k", 64 * T_PAGE, 0, HF_MEM_TOUCHED))
@@ -295,27 +282,27 @@ static void refused(struct t *t)
 			hf_expect_eq(ret, -EINVAL, "a mapping %s", rows[i].what);
 		else
 			t_same(t, i, ret, 0, "a mapping %s", rows[i].what);
-		expect_vmlck(locked + 8 * T_PAGE, rows[i].what);
-		hf_expect_eq(pins(), held + 8, "pins of the system");
+		t_expect_vmlck(0, locked + 8 * T_PAGE, rows[i].what);
+		hf_expect_eq(t_pinned(), held + 8, "pins of the system");
 		hf_must(hf_container_info(&r.c, &info));
 		hf_expect(!info.has_ranges && info.pgsizes >> 63, "what the container says");
 		hf_expect_eq(hf_try_map(&r.c, IOVA, m.addr, T_PAGE, HF_RW), -EEXIST, "mapped still");
 		hf_expect_eq(t_pin(&r.dev[0], IOVA, 8, RW, NULL), 8, "pin");
-		expect_vmlck(locked + 16 * T_PAGE, "pinned alone");
+		t_expect_vmlck(0, locked + 16 * T_PAGE, "pinned alone");
 		hf_expect_eq(t_unpin(&r.dev[0], IOVA, 8), 0, "unpin");
 		hf_unmap(&r.c, rows[i].iova, 2 * T_PAGE);
 		/* Without that mapping it may come. */
 		hf_expect_eq(hf_group_attach(&group, &r.c), 0, "without it");
-		expect_vmlck(locked + m.len, "without it");
+		t_expect_vmlck(0, locked + m.len, "without it");
 		hf_must(hf_group_detach(&group));
-		expect_vmlck(locked + 8 * T_PAGE, "gone again");
-		hf_expect_eq(pins(), held + 8, "pins of the system, gone again");
+		t_expect_vmlck(0, locked + 8 * T_PAGE, "gone again");
+		hf_expect_eq(t_pinned(), held + 8, "pins of the system, gone again");
 		/* One that has been there changes nothing about that. */
 		hf_map(&r.c, rows[i].iova, rows[i].there ? m.addr : NULL, 2 * T_PAGE, HF_RW);
 		ret = hf_group_attach(&group, &r.c);
 		hf_expect(ret < 0 && (!rows[i].want || ret == rows[i].want),
 			  "a mapping %s, the second time: %d", rows[i].what, ret);
-		expect_vmlck(locked + 8 * T_PAGE, rows[i].what);
+		t_expect_vmlck(0, locked + 8 * T_PAGE, rows[i].what);
 		hf_group_close(&group);
 		t_emulated_rig_close(&r);
 	}
@@ -339,33 +326,33 @@ static void limit_child(void *arg)
 	t_unprivileged(100 * T_PAGE);
 	hf_must(hf_mem_alloc("anon4k", 101 * T_PAGE, HF_MEM_TOUCHED, &m));
 	hf_map(&l->r.c, IOVA, m.addr, 101 * T_PAGE, HF_RW);
-	expect_vmlck(0, "mapped");
+	t_expect_vmlck(0, 0, "mapped");
 	hf_expect_eq(hf_group_attach(&group, &l->r.c), -ENOMEM, "101 of 100");
-	expect_vmlck(0, "refused");
+	t_expect_vmlck(0, 0, "refused");
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA + 50 * T_PAGE, 20, RW, NULL), 20, "pin");
 	hf_expect_eq(hf_group_attach(&group, &l->r.c), -ENOMEM, "101 of 100, 20 pinned");
-	expect_vmlck(20 * T_PAGE, "refused, 20 pinned");
+	t_expect_vmlck(0, 20 * T_PAGE, "refused, 20 pinned");
 	hf_unmap(&l->r.c, IOVA, 101 * T_PAGE);
-	expect_vmlck(0, "unmapped");
+	t_expect_vmlck(0, 0, "unmapped");
 
 	hf_map(&l->r.c, IOVA, m.addr, 60 * T_PAGE, HF_RW);
 	hf_map(&l->r.c, IOVA + T_1G, (char *)m.addr + 60 * T_PAGE, 40 * T_PAGE, HF_RW);
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA, 20, RW, NULL), 20, "pin");
 	hf_expect_eq(hf_group_attach(&group, &l->r.c), 0, "100 of 100, 20 pinned");
-	expect_vmlck(100 * T_PAGE, "it has come");
+	t_expect_vmlck(0, 100 * T_PAGE, "it has come");
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA + T_1G, 40, RW, NULL), 40, "pin beside, at the limit");
-	expect_vmlck(100 * T_PAGE, "pinned beside");
+	t_expect_vmlck(0, 100 * T_PAGE, "pinned beside");
 	hf_expect_eq(hf_try_map(&l->r.c, IOVA + 2 * T_1G, m.addr, T_PAGE, HF_RW), -ENOMEM,
 		     "101 of 100");
 	hf_must(hf_group_detach(&group));
-	expect_vmlck(60 * T_PAGE, "it has left");
+	t_expect_vmlck(0, 60 * T_PAGE, "it has left");
 	hf_expect_eq(hf_try_map(&l->r.c, IOVA + 2 * T_1G, m.addr, 101 * T_PAGE, HF_RW), 0,
 		     "a note of 101 pages");
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA + 2 * T_1G, 41, RW, NULL), -ENOMEM, "101 of 100");
-	expect_vmlck(60 * T_PAGE, "refused");
+	t_expect_vmlck(0, 60 * T_PAGE, "refused");
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA + 2 * T_1G, 40, RW, NULL), 40, "100 of 100");
 	hf_unmap_all(&l->r.c);
-	expect_vmlck(0, "in the end");
+	t_expect_vmlck(0, 0, "in the end");
 	hf_group_close(&group);
 }
 
@@ -393,14 +380,14 @@ static void child_maps(void *arg)
 	hf_must(hf_mem_alloc("anon4k", 64 * T_PAGE, HF_MEM_TOUCHED, &m));
 	hf_map(&p->r.c, IOVA, m.addr, m.len, HF_RW);
 	hf_must(hf_group_attach(&p->group, &p->r.c));
-	expect_vmlck(m.len, "child, it has come");
+	t_expect_vmlck(0, m.len, "child, it has come");
 	hf_expect_eq(t_pin(&p->r.dev[0], IOVA, 16, RW, NULL), 16, "pin");
 	t_gate_open(p->gate, 1);
 	t_gate_wait(p->gate, 2);
-	expect_vmlck(16 * T_PAGE, "child, it has left by the parent's hand");
+	t_expect_vmlck(0, 16 * T_PAGE, "child, it has left by the parent's hand");
 	t_gate_open(p->gate, 3);
 	t_gate_wait(p->gate, 4);
-	expect_vmlck(0, "child, unmapped by the parent");
+	t_expect_vmlck(0, 0, "child, unmapped by the parent");
 }
 
 static void who_pays(struct t *t)
@@ -415,13 +402,13 @@ static void who_pays(struct t *t)
 	hf_must(hf_group_open(&p.group, bdf));
 	pid = t_child_start(child_maps, &p);
 	t_gate_wait(p.gate, 1);
-	expect_vmlck(locked, "parent, it has come");
+	t_expect_vmlck(0, locked, "parent, it has come");
 	hf_must(hf_group_detach(&p.group));
-	expect_vmlck(locked, "parent, it has left");
+	t_expect_vmlck(0, locked, "parent, it has left");
 	t_gate_open(p.gate, 2);
 	t_gate_wait(p.gate, 3);
 	hf_unmap(&p.r.c, IOVA, 64 * T_PAGE);
-	expect_vmlck(locked, "parent, unmapped");
+	t_expect_vmlck(0, locked, "parent, unmapped");
 	t_gate_open(p.gate, 4);
 	t_child_end(pid, "child that maps");
 	hf_group_close(&p.group);
@@ -443,7 +430,7 @@ static void map_pin_exit(void *arg)
 static void payer_gone(struct t *t)
 {
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct pair p = { 0 };
 	char bdf[HF_BDF_LEN];
 
@@ -451,12 +438,12 @@ static void payer_gone(struct t *t)
 	hf_must(hf_pci_vfio_device(0, bdf));
 	hf_must(hf_group_open(&p.group, bdf));
 	t_child(map_pin_exit, &p, "child that maps and ends");
-	hf_expect(pins() >= held + 64, "pins of the system");
+	hf_expect(t_pinned() >= held + 64, "pins of the system");
 	hf_must(hf_group_detach(&p.group));
-	hf_expect_eq(pins(), held + 16, "pins of the system, it has left");
-	expect_vmlck(locked, "who did not map");
+	hf_expect_eq(t_pinned(), held + 16, "pins of the system, it has left");
+	t_expect_vmlck(0, locked, "who did not map");
 	hf_unmap(&p.r.c, IOVA, 64 * T_PAGE);
-	hf_expect_eq(pins(), held, "pins of the system, unmapped");
+	hf_expect_eq(t_pinned(), held, "pins of the system, unmapped");
 	hf_group_close(&p.group);
 	t_emulated_rig_close(&p.r);
 }
@@ -484,7 +471,7 @@ static void replaced(struct t *t)
 	hf_group_close(&side.group);
 	t_same(t, 1, 0, (t_vmlck(0) - locked) / T_PAGE, "pages charged, it has left");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA, 1), 0, "unpin");
-	expect_vmlck(locked, "unpinned");
+	t_expect_vmlck(0, locked, "unpinned");
 	t_emulated_rig_close(&r);
 	munmap(p, 8 * T_PAGE);
 }

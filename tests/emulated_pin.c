@@ -30,19 +30,6 @@ static void open_one(struct t *t, struct t_emulated_rig *r)
 	t_emulated_rig(r, t, 1, VFIO_TYPE1v2_IOMMU);
 }
 
-static int64_t pins(void)
-{
-	struct hf_proc_pins p;
-
-	hf_must(hf_proc_pins(&p));
-	return (int64_t)(p.acquired - p.released);
-}
-
-static void expect_vmlck(uint64_t want, const char *what)
-{
-	hf_expect_eq(t_vmlck(0), want, "%s: VmLck", what);
-}
-
 /* Which page it is: its number by pagemap, and what is written on one side is on the other. */
 static bool same_page(const struct t_emulated *e, uint64_t iova, char *p, uint64_t pfn)
 {
@@ -171,12 +158,12 @@ static void permissions(struct t *t)
 		hf_map(&r.c, IOVA, m.addr, m.len, rows[i].map);
 		hf_expect_eq(t_pin(&r.dev[0], IOVA, 1, rows[i].pin, NULL), rows[i].want,
 			     "map 0x%x, pin 0x%x", rows[i].map, rows[i].pin);
-		expect_vmlck(locked + (rows[i].want == 1) * T_PAGE, "after the pin");
+		t_expect_vmlck(0, locked + (rows[i].want == 1) * T_PAGE, "after the pin");
 		if (rows[i].want == 1)
 			hf_expect_eq(t_page_write(&r.dev[0], IOVA, 0, &x, 8),
 				     rows[i].pin & W ? 0 : -EPERM, "the device's own check");
 		hf_unmap(&r.c, IOVA, m.len);
-		expect_vmlck(locked, "after the unmap");
+		t_expect_vmlck(0, locked, "after the unmap");
 	}
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
@@ -201,7 +188,7 @@ static void refused(struct t *t)
 		{ (0ULL - IOVA) / T_PAGE - 1, 1, R, -EINVAL },
 	};
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct t_emulated_rig r;
 	struct hf_mem m;
 
@@ -218,22 +205,22 @@ static void refused(struct t *t)
 		hf_expect_eq(t_pin(&r.dev[0], iova, rows[i].npage, rows[i].prot, NULL),
 			     rows[i].want, "%d pages at page %lu, 0x%x", rows[i].npage,
 			     rows[i].page, rows[i].prot);
-		expect_vmlck(locked + n * T_PAGE, "after the pin");
-		hf_expect_eq(pins(), held + n, "pins of the system after the pin");
+		t_expect_vmlck(0, locked + n * T_PAGE, "after the pin");
+		hf_expect_eq(t_pinned(), held + n, "pins of the system after the pin");
 		hf_expect_eq(t_pins_held(), n, "pins of the device after the pin");
 		if (n)
 			hf_expect_eq(t_unpin(&r.dev[0], iova, n), 0, "unpin");
-		expect_vmlck(locked, "after the unpin");
+		t_expect_vmlck(0, locked, "after the unpin");
 	}
 	/* A range that wraps ends where nothing is mapped. */
 	hf_map(&r.c, 0ULL - 4 * T_PAGE, m.addr, 2 * T_PAGE, HF_RW);
 	hf_expect(t_pin(&r.dev[0], 0ULL - 4 * T_PAGE, 5, R, NULL) < 0, "a pin that wraps");
-	hf_expect_eq(pins(), held, "pins of the system after a pin that wraps");
+	hf_expect_eq(t_pinned(), held, "pins of the system after a pin that wraps");
 	t_same(t, 0, t_pin(&r.dev[0], 0ULL - 4 * T_PAGE, 5, R, NULL), 0, "a pin that wraps");
 	t_same(t, 1, t_pin(&r.dev[0], IOVA, -1, R, NULL), 0, "-1 pages");
 	t_same(t, 2, t_pin(&r.dev[0], IOVA, INT_MIN, R, NULL), 0, "INT_MIN pages");
 	t_same(t, 3, t_pin(&r.dev[0], IOVA + T_1G, -1, R, NULL), 0, "-1 pages, not mapped");
-	hf_expect_eq(pins(), held, "pins of the system in the end");
+	hf_expect_eq(t_pinned(), held, "pins of the system in the end");
 	hf_unmap_all(&r.c);
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
@@ -260,7 +247,7 @@ static void old_type(struct t *t)
 static void counted(struct t *t)
 {
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct t_emulated_rig r;
 	uint64_t first, other;
 	struct hf_mem m;
@@ -274,31 +261,31 @@ static void counted(struct t *t)
 		hf_expect_eq(t_pin(&r.dev[i & 1], IOVA, 4, R | W, NULL), 4, "again, %d", i);
 	hf_expect_eq(t_pin(&r.dev[1], IOVA + T_PAGE, 1, R, &other), 1, "by the other");
 	hf_expect_eq(other, first, "the same page");
-	expect_vmlck(locked + 4 * T_PAGE, "four pages, often");
-	hf_expect_eq(pins(), held + 4, "pins of the system");
+	t_expect_vmlck(0, locked + 4 * T_PAGE, "four pages, often");
+	hf_expect_eq(t_pinned(), held + 4, "pins of the system");
 	hf_expect_eq(t_pins_held(), 22, "pins of the devices");
 
 	/* The other one goes: what is left is the first one's. */
 	hf_expect_eq(t_unpin(&r.dev[1], IOVA, 4), 0, "unpin");
 	t_emulated_close_device(&r.dev[1]);
 	hf_expect_eq(t_pins_held(), 13, "pins of one device");
-	expect_vmlck(locked + 4 * T_PAGE, "without the other device");
+	t_expect_vmlck(0, locked + 4 * T_PAGE, "without the other device");
 	hf_expect(same_page(&r.dev[0], IOVA + T_PAGE, (char *)m.addr + T_PAGE, first), "held");
 	for (int i = 0; i < 3; i++)
 		hf_expect_eq(t_unpin(&r.dev[0], IOVA, 4), 0, "unpin, %d", i);
-	expect_vmlck(locked + T_PAGE, "one page left");
-	hf_expect_eq(pins(), held + 1, "pins of the system, one page left");
+	t_expect_vmlck(0, locked + T_PAGE, "one page left");
+	hf_expect_eq(t_pinned(), held + 1, "pins of the system, one page left");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA, 1), -ENOENT, "the device knows what it holds");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA + T_PAGE, 1), 0, "unpin of the last");
-	expect_vmlck(locked, "none left");
-	hf_expect_eq(pins(), held, "pins of the system, none left");
+	t_expect_vmlck(0, locked, "none left");
+	hf_expect_eq(t_pinned(), held, "pins of the system, none left");
 
 	/* And again from the start. */
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 8, R | W, NULL), 8, "all");
-	expect_vmlck(locked + 8 * T_PAGE, "all");
+	t_expect_vmlck(0, locked + 8 * T_PAGE, "all");
 	t_emulated_close_device(&r.dev[0]);
-	expect_vmlck(locked, "device closed");
-	hf_expect_eq(pins(), held, "pins of the system, device closed");
+	t_expect_vmlck(0, locked, "device closed");
+	hf_expect_eq(t_pinned(), held, "pins of the system, device closed");
 	hf_unmap(&r.c, IOVA, m.len);
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
@@ -308,7 +295,7 @@ static void counted(struct t *t)
 static void strange_unpin(struct t *t)
 {
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	struct t_emulated_rig r;
 	struct hf_mem m;
 
@@ -320,10 +307,10 @@ static void strange_unpin(struct t *t)
 	hf_expect_eq(t_pin(&r.dev[0], IOVA + 4 * T_PAGE, 2, R | W, NULL), 2, "pin");
 	hf_expect_eq(t_unpin_strange(&r.dev[0], IOVA, 4), 0, "unpin beside it");
 	hf_expect_eq(t_unpin_strange(&r.dev[0], IOVA + 6 * T_PAGE, 2), 0, "on the other side");
-	expect_vmlck(locked + 2 * T_PAGE, "two pages");
-	hf_expect_eq(pins(), held + 2, "pins of the system");
+	t_expect_vmlck(0, locked + 2 * T_PAGE, "two pages");
+	hf_expect_eq(t_pinned(), held + 2, "pins of the system");
 	hf_unmap(&r.c, IOVA, m.len);
-	expect_vmlck(locked, "unmapped");
+	t_expect_vmlck(0, locked, "unmapped");
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
 }
@@ -344,19 +331,19 @@ static void several_mappings(struct t *t)
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 24, R, pfns), 24, "pin over three mappings");
 	for (int i = 8; i < 24; i++)
 		hf_expect_eq(pfns[i], pfns[i % 8], "page %d", i);
-	expect_vmlck(locked + 24 * T_PAGE, "pinned three times");
+	t_expect_vmlck(0, locked + 24 * T_PAGE, "pinned three times");
 	hf_expect_eq(t_pin(&r.dev[0], IOVA + 4 * T_PAGE, 13, R | W, NULL), -EPERM,
 		     "for writing, over all");
-	expect_vmlck(locked + 24 * T_PAGE, "after what was refused");
+	t_expect_vmlck(0, locked + 24 * T_PAGE, "after what was refused");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA + 4 * T_PAGE, 16), 0, "unpin over all");
-	expect_vmlck(locked + 8 * T_PAGE, "the ends are left");
+	t_expect_vmlck(0, locked + 8 * T_PAGE, "the ends are left");
 	/* What is refused at its end gives back what it pinned, and not what was pinned. */
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 25, R, NULL), -EINVAL, "one page too many");
-	expect_vmlck(locked + 8 * T_PAGE, "the ends are left still");
+	t_expect_vmlck(0, locked + 8 * T_PAGE, "the ends are left still");
 	hf_expect_eq(t_pins_held(), 8, "pins of the device");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA, 4), 0, "unpin of one end");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA + 20 * T_PAGE, 4), 0, "and the other");
-	expect_vmlck(locked, "in the end");
+	t_expect_vmlck(0, locked, "in the end");
 	hf_unmap_all(&r.c);
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
@@ -377,7 +364,7 @@ static void memory_comes_and_goes(struct t *t)
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 4, R, NULL), -EFAULT, "nobody may touch it");
 	hf_require(!mprotect(p, 2 * T_PAGE, PROT_READ | PROT_WRITE), "mprotect");
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 3, R, NULL), -EFAULT, "two pages of three");
-	expect_vmlck(locked, "after what was refused");
+	t_expect_vmlck(0, locked, "after what was refused");
 	hf_expect_eq(t_pin(&r.dev[0], IOVA, 2, R | W, NULL), 2, "two pages of two");
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA, 2), 0, "unpin");
 	hf_require(!mprotect(p, 2 * T_PAGE, PROT_READ), "mprotect");
@@ -392,10 +379,10 @@ static void memory_comes_and_goes(struct t *t)
 
 	/* Pinned memory is unmapped by the process: the page stays, and whose it was pays. */
 	hf_require(!munmap(p, 4 * T_PAGE), "munmap");
-	expect_vmlck(locked + T_PAGE, "memory gone, page pinned");
+	t_expect_vmlck(0, locked + T_PAGE, "memory gone, page pinned");
 	hf_expect_eq(t_pin(&r.dev[0], IOVA + T_PAGE, 1, R | W, NULL), 1, "pinned is pinned");
 	hf_unmap(&r.c, IOVA, 4 * T_PAGE);
-	expect_vmlck(locked, "unmapped");
+	t_expect_vmlck(0, locked, "unmapped");
 	t_emulated_rig_close(&r);
 }
 
@@ -439,28 +426,28 @@ static void limit_child(void *arg)
 	t_unprivileged(10 * T_PAGE + 100);
 	hf_must(hf_mem_alloc("anon4k", 600 * T_PAGE, HF_MEM_TOUCHED, &m));
 	hf_map(&l->r.c, IOVA, m.addr, m.len, HF_RW);
-	expect_vmlck(0, "a map of more than the limit");
+	t_expect_vmlck(0, 0, "a map of more than the limit");
 	hf_expect_eq(t_pin(e, IOVA, 11, R, NULL), -ENOMEM, "11 of 10");
-	expect_vmlck(0, "after 11 of 10");
+	t_expect_vmlck(0, 0, "after 11 of 10");
 	hf_expect_eq(t_pin(e, IOVA, 512, R, NULL), -ENOMEM, "512 of 10");
-	expect_vmlck(0, "after 512 of 10");
+	t_expect_vmlck(0, 0, "after 512 of 10");
 	hf_expect_eq(t_pin(e, IOVA, 10, R, NULL), 10, "10 of 10");
-	expect_vmlck(10 * T_PAGE, "10 of 10");
+	t_expect_vmlck(0, 10 * T_PAGE, "10 of 10");
 	hf_expect_eq(t_pin(e, IOVA, 10, R, NULL), 10, "the same again");
 	hf_expect_eq(t_pin(e, IOVA + 10 * T_PAGE, 1, R, NULL), -ENOMEM, "one more");
 	hf_expect_eq(t_pin(e, IOVA + 5 * T_PAGE, 6, R, NULL), -ENOMEM, "5 known and one more");
-	expect_vmlck(10 * T_PAGE, "10 of 10 still");
+	t_expect_vmlck(0, 10 * T_PAGE, "10 of 10 still");
 	hf_expect_eq(t_pins_held(), 20, "pins of the device");
 	hf_expect_eq(t_unpin(e, IOVA, 3), 0, "3 less, once");
 	hf_expect_eq(t_pin(e, IOVA + 10 * T_PAGE, 1, R, NULL), -ENOMEM, "they are pinned still");
 	hf_expect_eq(t_unpin(e, IOVA, 3), 0, "3 less");
-	expect_vmlck(7 * T_PAGE, "7 of 10");
+	t_expect_vmlck(0, 7 * T_PAGE, "7 of 10");
 	hf_expect_eq(t_pin(e, IOVA + 100 * T_PAGE, 4, R, NULL), -ENOMEM, "7 and 4 of 10");
-	expect_vmlck(7 * T_PAGE, "7 of 10 still");
+	t_expect_vmlck(0, 7 * T_PAGE, "7 of 10 still");
 	hf_expect_eq(t_pin(e, IOVA + 100 * T_PAGE, 3, R, NULL), 3, "7 and 3 of 10");
 	hf_require(mlock(m.addr, T_PAGE) && errno == ENOMEM, "mlock() counts the same");
 	hf_unmap(&l->r.c, IOVA, m.len);
-	expect_vmlck(0, "unmapped");
+	t_expect_vmlck(0, 0, "unmapped");
 	hf_mem_free(&m);
 }
 
@@ -480,7 +467,7 @@ static void unprivileged_pins(void *arg)
 
 	t_unprivileged(T_PAGE);
 	hf_expect_eq(t_pin(&l->r.dev[0], IOVA, 100, R | W, NULL), 100, "pin");
-	expect_vmlck(0, "who did not map");
+	t_expect_vmlck(0, 0, "who did not map");
 }
 
 static void another_pins(struct t *t)
@@ -495,11 +482,11 @@ static void another_pins(struct t *t)
 	open_one(t, &l.r);
 	hf_map(&l.r.c, IOVA, m.addr, m.len, HF_RW);
 	t_child(unprivileged_pins, &l, "a child without privilege pins");
-	expect_vmlck(locked + m.len, "who mapped");
+	t_expect_vmlck(0, locked + m.len, "who mapped");
 	hf_expect_eq(t_pin(&l.r.dev[0], IOVA, 1, R, &pfn), 1, "pin of the first again");
 	hf_expect(same_page(&l.r.dev[0], IOVA, m.addr, pfn), "the page of who mapped");
 	hf_unmap(&l.r.c, IOVA, m.len);
-	expect_vmlck(locked, "unmapped");
+	t_expect_vmlck(0, locked, "unmapped");
 	t_emulated_rig_close(&l.r);
 	hf_mem_free(&m);
 }
@@ -519,7 +506,7 @@ static void map_and_wait(void *arg)
 	hf_map(&p->l.r.c, IOVA, m.addr, m.len, HF_RW);
 	t_gate_open(p->gate, 1);
 	t_gate_wait(p->gate, 2);
-	expect_vmlck(4 * T_PAGE, "who mapped, after another's pin");
+	t_expect_vmlck(0, 4 * T_PAGE, "who mapped, after another's pin");
 }
 
 /* The memory is that of the process that mapped, as long as it has it. */
@@ -527,7 +514,7 @@ static void mapper_gone(struct t *t)
 {
 	struct pair p = { .l.t = t, .gate = t_gate_new() };
 	const uint64_t locked = t_vmlck(0);
-	const int64_t held = pins();
+	const int64_t held = t_pinned();
 	uint64_t seen = 0;
 	pid_t pid;
 
@@ -537,7 +524,7 @@ static void mapper_gone(struct t *t)
 	hf_expect_eq(t_pin(&p.l.r.dev[0], IOVA, 4, R | W, NULL), 4, "pin of a child's memory");
 	hf_must(t_page_read(&p.l.r.dev[0], IOVA, 8, &seen, 8));
 	hf_expect_eq(seen, 0x7777777777777777, "the child's bytes");
-	expect_vmlck(locked, "who did not map");
+	t_expect_vmlck(0, locked, "who did not map");
 	t_gate_open(p.gate, 2);
 	t_child_end(pid, "child that maps");
 
@@ -548,9 +535,9 @@ static void mapper_gone(struct t *t)
 	hf_must(t_page_read(&p.l.r.dev[0], IOVA + T_PAGE, 8, &seen, 8));
 	hf_expect_eq(seen, 0x7777777777777777, "the child's bytes, and it is gone");
 	hf_expect_eq(t_unpin(&p.l.r.dev[0], IOVA, 2), 0, "unpin");
-	hf_expect_eq(pins(), held + 4, "pins of the system");
+	hf_expect_eq(t_pinned(), held + 4, "pins of the system");
 	hf_unmap(&p.l.r.c, IOVA, 8 * T_PAGE);
-	hf_expect_eq(pins(), held, "pins of the system, unmapped");
+	hf_expect_eq(t_pinned(), held, "pins of the system, unmapped");
 	t_emulated_rig_close(&p.l.r);
 }
 
@@ -631,14 +618,14 @@ static void many(struct t *t)
 				  "page %u", at))
 			break;
 	}
-	expect_vmlck(locked + m.len, "all");
+	t_expect_vmlck(0, locked + m.len, "all");
 	for (at = 0; at < pages; at += 300) {
 		const int n = pages - at < 500 ? (int)(pages - at) : 500;
 
 		if (!hf_expect_eq(t_unpin(&r.dev[0], IOVA + at * T_PAGE, n), 0, "page %u", at))
 			break;
 	}
-	expect_vmlck(locked, "none");
+	t_expect_vmlck(0, locked, "none");
 	hf_expect_eq(t_pins_held(), 0, "pins");
 	hf_unmap(&r.c, IOVA, m.len);
 	t_emulated_rig_close(&r);
@@ -675,7 +662,7 @@ static void odd_iova(struct t *t)
 	hf_expect_eq((t_vmlck(0) - locked) / T_PAGE, t->on == T_ON_HOLDFAST ? 2 : 3,
 		     "pages charged");
 	hf_unmap(&r.c, IOVA, m.len);
-	expect_vmlck(locked, "unmapped");
+	t_expect_vmlck(0, locked, "unmapped");
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
 }

@@ -24,6 +24,7 @@
 
 #include "child.h"
 #include "crowd.h"
+#include "dirty.h"
 #include "emulated.h"
 #include "module.h"
 
@@ -182,28 +183,16 @@ static int op_info(struct t_worker *w)
 static int op_tracking(struct t_worker *w)
 {
 	struct world *o = w->data;
-	struct vfio_iommu_type1_dirty_bitmap d = {
-		.argsz = sizeof(d),
-		.flags = t_random(w, 2) ? VFIO_IOMMU_DIRTY_PAGES_FLAG_START :
-					  VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP,
-	};
 
-	return hf_container_ioctl(&o->r.c, VFIO_IOMMU_DIRTY_PAGES, &d);
+	return t_dirty(&o->r.c, t_random(w, 2) ? VFIO_IOMMU_DIRTY_PAGES_FLAG_START :
+						 VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
 }
 
 static int op_bitmap(struct t_worker *w)
 {
 	struct world *o = w->data;
 	uint64_t bits[PAGES / 64 + 1] = { 0 };
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap d;
-		struct vfio_iommu_type1_dirty_bitmap_get g;
-	} q = {
-		.d = { .argsz = sizeof(q), .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP },
-		.g = { .iova = IOVA, .size = PAGES * T_PAGE,
-		       .bitmap = { .pgsize = T_PAGE, .size = PAGES / 8, .data = (void *)bits } },
-	};
-	int ret = hf_container_ioctl(&o->r.c, VFIO_IOMMU_DIRTY_PAGES, &q);
+	const int ret = t_dirty_get(&o->r.c, IOVA, PAGES * T_PAGE, T_PAGE, PAGES / 8, bits);
 
 	if (bits[PAGES / 64])
 		return t_wrong(w, "bits beyond the bitmap: 0x%lx", bits[PAGES / 64]);

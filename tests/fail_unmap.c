@@ -19,14 +19,6 @@
 /* What is stuck is never mapped again: each case has IOVAs of its own. */
 #define IOVA(n) (T_FAIL_IOVA + (n) * T_1G)
 
-static int64_t pins(void)
-{
-	struct hf_proc_pins p;
-
-	hf_must(hf_proc_pins(&p));
-	return (int64_t)(p.acquired - p.released);
-}
-
 static void announce(void)
 {
 	t_log("holdfast-expect: stuck-unmap the IOMMU driver is made to fail");
@@ -41,7 +33,7 @@ static void announced(void)
 /* A mapping elsewhere, from beginning to end. */
 static void others_work(struct t *t, uint64_t iova)
 {
-	const int64_t before = pins();
+	const int64_t before = t_pinned();
 	struct hf_mem m;
 
 	if (!t_alloc(&m, "frag4k", 100 * T_PAGE, 0, HF_MEM_TOUCHED))
@@ -49,7 +41,7 @@ static void others_work(struct t *t, uint64_t iova)
 	hf_map(t->c, iova, m.addr, m.len, HF_RW);
 	t_dma_check(&t->port, iova, m.addr, m.len, HF_RW, "another mapping");
 	hf_unmap(t->c, iova, m.len);
-	hf_expect_eq(pins(), before, "pins of another mapping");
+	hf_expect_eq(t_pinned(), before, "pins of another mapping");
 	t_faults_begin("another mapping, unmapped");
 	t_dma_write_blocked(&t->port, iova, m.addr, 2 * T_PAGE, "another mapping, unmapped");
 	t_faults_end();
@@ -83,20 +75,20 @@ static void unmap_stuck(struct t *t)
 {
 	const struct stuck *s = t->arg;
 	const uint64_t iova = IOVA(s->where), vmlck = t_vmlck(0);
-	const int64_t before = pins();
+	const int64_t before = t_pinned();
 	uint64_t unmapped = 0;
 	struct hf_mem m;
 
 	if (!t_alloc(&m, s->kind, s->pages * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
 	hf_map(t->c, iova, m.addr, m.len, HF_RW);
-	hf_expect_eq(pins(), before + s->pins, "pins while it is mapped");
+	hf_expect_eq(t_pinned(), before + s->pins, "pins while it is mapped");
 	announce();
 	t_fail_order("UNMAP 1");
 	hf_expect_eq(hf_try_unmap(t->c, iova, m.len, 0, &unmapped), 0, "unmap");
 	announced();
 	hf_expect_eq(unmapped, m.len, "bytes that are said to be unmapped");
-	hf_expect_eq(pins(), before + s->pins, "pins afterwards");
+	hf_expect_eq(t_pinned(), before + s->pins, "pins afterwards");
 	hf_expect_eq(t_vmlck(0), vmlck, "VmLck afterwards");
 	hf_expect(!t_command("dmesg -s 16777216 | grep -q 'holdfast: the IOMMU driver unmapped'"),
 		  "holdfast warns");
@@ -110,7 +102,7 @@ static void map_stuck(struct t *t)
 {
 	const struct stuck *s = t->arg;
 	const uint64_t iova = IOVA(s->where), vmlck = t_vmlck(0);
-	const int64_t before = pins();
+	const int64_t before = t_pinned();
 	uint64_t unmapped = 1;
 	struct hf_mem m;
 
@@ -121,7 +113,7 @@ static void map_stuck(struct t *t)
 	t_fail_order("UNMAP 1");
 	hf_expect_eq(hf_try_map(t->c, iova, m.addr, m.len, HF_RW), -ENOTRECOVERABLE, "map");
 	announced();
-	hf_expect_eq(pins(), before + s->pins, "pins afterwards");
+	hf_expect_eq(t_pinned(), before + s->pins, "pins afterwards");
 	hf_expect_eq(t_vmlck(0), vmlck, "VmLck afterwards");
 	hf_expect_eq(hf_try_unmap(t->c, iova, m.len, 0, &unmapped), 0, "unmap of nothing");
 	hf_expect_eq(unmapped, 0, "bytes of nothing");
@@ -135,7 +127,7 @@ static void one_of_two(struct t *t)
 {
 	const struct stuck *s = t->arg;
 	const uint64_t iova = IOVA(s->where);
-	const int64_t before = pins();
+	const int64_t before = t_pinned();
 	struct t_side second;
 	struct hf_mem m;
 
@@ -149,7 +141,7 @@ static void one_of_two(struct t *t)
 	t_fail_order("UNMAP 2");
 	hf_unmap(t->c, iova, m.len);
 	announced();
-	hf_expect_eq(pins(), before + s->pins, "pins afterwards");
+	hf_expect_eq(t_pinned(), before + s->pins, "pins afterwards");
 	t_pinned_for_ever(s->pins);
 	t_faults_begin("the first domain has let go of it");
 	t_dma_write_blocked(&t->port, iova, m.addr, m.len, "the first domain");

@@ -22,11 +22,6 @@
 #define IOVA 0x200000000ULL
 #define FAR 0x20000000000ULL /* a terabyte from here is free of reserved regions */
 
-static void expect_vmlck(pid_t pid, uint64_t want, const char *what)
-{
-	hf_expect_eq(t_vmlck(pid), want, "%s: VmLck", what);
-}
-
 struct limited {
 	struct t *t;
 	const char *kind;
@@ -45,30 +40,30 @@ static void at_the_limit(void *arg)
 	t_unprivileged(len);
 	hf_must(hf_mem_alloc(l->kind, len + T_2M, HF_MEM_TOUCHED, &m));
 	p = m.addr;
-	expect_vmlck(0, 0, "at first");
+	t_expect_vmlck(0, 0, "at first");
 
 	hf_expect_eq(hf_try_map(c, IOVA, p, len + T_PAGE, HF_RW), -ENOMEM, "one page over");
-	expect_vmlck(0, 0, "after the map that was over");
+	t_expect_vmlck(0, 0, "after the map that was over");
 	hf_expect_eq(hf_try_map(c, IOVA, p, len, HF_RW), 0, "exactly the limit");
-	expect_vmlck(0, len, "at the limit");
+	t_expect_vmlck(0, len, "at the limit");
 	hf_expect_eq(hf_try_map(c, IOVA + len, p, T_PAGE, HF_RW), -ENOMEM, "a page on top");
-	expect_vmlck(0, len, "at the limit still");
+	t_expect_vmlck(0, len, "at the limit still");
 	hf_unmap(c, IOVA, len);
-	expect_vmlck(0, 0, "after the unmap");
+	t_expect_vmlck(0, 0, "after the unmap");
 
 	hf_expect_eq(hf_try_map(c, IOVA, p, half, HF_READ), 0, "half");
 	hf_expect_eq(hf_try_map(c, IOVA + half, p + half, len - half + T_PAGE, HF_RW), -ENOMEM,
 		     "the other half and a page");
-	expect_vmlck(0, half, "with one half");
+	t_expect_vmlck(0, half, "with one half");
 	hf_expect_eq(hf_try_map(c, IOVA + half, p + half, len - half, HF_RW), 0, "the other half");
-	expect_vmlck(0, len, "with both halves");
+	t_expect_vmlck(0, len, "with both halves");
 	hf_unmap(c, IOVA, half);
-	expect_vmlck(0, len - half, "without the first half");
+	t_expect_vmlck(0, len - half, "without the first half");
 	/* The same page again is charged again. */
 	hf_expect_eq(hf_try_map(c, IOVA, p + half, half, HF_RW), 0, "the second half, twice");
-	expect_vmlck(0, len, "with the second half twice");
+	t_expect_vmlck(0, len, "with the second half twice");
 	hf_expect_eq(hf_unmap_all(c), len, "unmap of all");
-	expect_vmlck(0, 0, "in the end");
+	t_expect_vmlck(0, 0, "in the end");
 	hf_mem_free(&m);
 }
 
@@ -89,7 +84,7 @@ static void nothing_allowed(void *arg)
 	hf_must(hf_mem_alloc("anon4k", 4 * T_PAGE, 0, &m));
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, T_PAGE, HF_RW), -ENOMEM, "one page");
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 4 * T_PAGE, HF_READ), -ENOMEM, "four pages");
-	expect_vmlck(0, 0, "afterwards");
+	t_expect_vmlck(0, 0, "afterwards");
 	hf_mem_free(&m);
 }
 
@@ -108,9 +103,9 @@ static void limit_odd_child(void *arg)
 	hf_must(hf_mem_alloc("anon4k", 20 * T_PAGE, 0, &m));
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 11 * T_PAGE, HF_RW), -ENOMEM, "11 pages");
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 10 * T_PAGE, HF_RW), 0, "10 pages");
-	expect_vmlck(0, 10 * T_PAGE, "10 pages");
+	t_expect_vmlck(0, 10 * T_PAGE, "10 pages");
 	hf_unmap(t->c, IOVA, 10 * T_PAGE);
-	expect_vmlck(0, 0, "afterwards");
+	t_expect_vmlck(0, 0, "afterwards");
 	hf_mem_free(&m);
 }
 
@@ -136,7 +131,7 @@ static void over_and_absent_child(void *arg)
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 64 * T_PAGE, HF_RW), -EFAULT,
 		     "64 pages, 10 there");
 	hf_expect_eq(hf_try_map(t->c, FAR, m.addr, 1ULL << 40, HF_RW), want, "1T, 10 pages there");
-	expect_vmlck(0, 0, "afterwards");
+	t_expect_vmlck(0, 0, "afterwards");
 	hf_mem_free(&m);
 }
 
@@ -156,11 +151,11 @@ static void with_mlock_child(void *arg)
 	hf_require(!mlock(m.addr, 6 * T_PAGE), "mlock");
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 11 * T_PAGE, HF_RW), -ENOMEM, "6 and 11 of 16");
 	hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, 10 * T_PAGE, HF_RW), 0, "6 and 10 of 16");
-	expect_vmlck(0, 16 * T_PAGE, "6 locked and 10 mapped");
+	t_expect_vmlck(0, 16 * T_PAGE, "6 locked and 10 mapped");
 	hf_expect(mlock((char *)m.addr + 20 * T_PAGE, T_PAGE) && errno == ENOMEM,
 		  "mlock of one more");
 	hf_unmap(t->c, IOVA, 10 * T_PAGE);
-	expect_vmlck(0, 6 * T_PAGE, "6 locked");
+	t_expect_vmlck(0, 6 * T_PAGE, "6 locked");
 	hf_mem_free(&m);
 }
 
@@ -183,9 +178,9 @@ static void privileged(struct t *t)
 	for (size_t pages = 1; pages <= 700; pages += 233) {
 		hf_expect_eq(hf_try_map(t->c, IOVA, m.addr, pages * T_PAGE, HF_RW), 0, "%zu pages",
 			     pages);
-		expect_vmlck(0, before + pages * T_PAGE, "mapped");
+		t_expect_vmlck(0, before + pages * T_PAGE, "mapped");
 		hf_unmap(t->c, IOVA, pages * T_PAGE);
-		expect_vmlck(0, before, "unmapped");
+		t_expect_vmlck(0, before, "unmapped");
 	}
 	hf_require(!setrlimit(RLIMIT_MEMLOCK, &old), "rlimit");
 	hf_mem_free(&m);
@@ -239,9 +234,9 @@ static void threads_child(void *arg)
 		got += r[i].got;
 	}
 	hf_expect_eq(got, 100, "pages mapped by all");
-	expect_vmlck(0, 100 * T_PAGE, "mapped by all");
+	t_expect_vmlck(0, 100 * T_PAGE, "mapped by all");
 	hf_expect_eq(hf_unmap_all(t->c), 100 * T_PAGE, "unmapped");
-	expect_vmlck(0, 0, "in the end");
+	t_expect_vmlck(0, 0, "in the end");
 }
 
 static void threads(struct t *t)
@@ -255,9 +250,9 @@ static void child_unmaps(void *arg)
 {
 	const struct t *t = arg;
 
-	expect_vmlck(0, 0, "child, at first");
+	t_expect_vmlck(0, 0, "child, at first");
 	hf_unmap(t->c, IOVA, 300 * T_PAGE);
-	expect_vmlck(0, 0, "child, after its unmap");
+	t_expect_vmlck(0, 0, "child, after its unmap");
 }
 
 static void parent_paid(struct t *t)
@@ -268,9 +263,9 @@ static void parent_paid(struct t *t)
 	if (!t_alloc(&m, "anon4k", 300 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
 	hf_map(t->c, IOVA, m.addr, m.len, HF_RW);
-	expect_vmlck(0, before + m.len, "parent, mapped");
+	t_expect_vmlck(0, before + m.len, "parent, mapped");
 	t_child(child_unmaps, t, "child unmaps");
-	expect_vmlck(0, before, "parent, after the child's unmap");
+	t_expect_vmlck(0, before, "parent, after the child's unmap");
 	hf_mem_free(&m);
 }
 
@@ -286,10 +281,10 @@ static void child_maps(void *arg)
 
 	hf_must(hf_mem_alloc("anon4k", 200 * T_PAGE, HF_MEM_TOUCHED, &m));
 	hf_map(p->t->c, IOVA, m.addr, m.len, HF_RW);
-	expect_vmlck(0, m.len, "child, mapped");
+	t_expect_vmlck(0, m.len, "child, mapped");
 	t_gate_open(p->gate, 1);
 	t_gate_wait(p->gate, 2);
-	expect_vmlck(0, 0, "child, after the parent's unmap");
+	t_expect_vmlck(0, 0, "child, after the parent's unmap");
 }
 
 static void child_paid(struct t *t)
@@ -299,9 +294,9 @@ static void child_paid(struct t *t)
 	pid_t pid = t_child_start(child_maps, &p);
 
 	t_gate_wait(p.gate, 1);
-	expect_vmlck(0, before, "parent, child mapped");
+	t_expect_vmlck(0, before, "parent, child mapped");
 	hf_unmap(t->c, IOVA, 200 * T_PAGE);
-	expect_vmlck(0, before, "parent, after its unmap");
+	t_expect_vmlck(0, before, "parent, after its unmap");
 	t_gate_open(p.gate, 2);
 	t_child_end(pid, "child maps, parent unmaps");
 }
@@ -320,10 +315,10 @@ static void both_paid(struct t *t)
 	t_gate_wait(p.gate, 1);
 	hf_map(t->c, 0, m.addr, m.len, HF_RW);
 	hf_map(t->c, IOVA + T_1G, m.addr, m.len, HF_RW);
-	expect_vmlck(0, before + 2 * m.len, "parent, mapped");
-	expect_vmlck(pid, 200 * T_PAGE, "child, mapped");
+	t_expect_vmlck(0, before + 2 * m.len, "parent, mapped");
+	t_expect_vmlck(pid, 200 * T_PAGE, "child, mapped");
 	hf_expect_eq(hf_unmap_all(t->c), 400 * T_PAGE, "unmap of all");
-	expect_vmlck(0, before, "parent, after the unmap of all");
+	t_expect_vmlck(0, before, "parent, after the unmap of all");
 	t_gate_open(p.gate, 2);
 	t_child_end(pid, "child and parent map");
 	hf_mem_free(&m);
@@ -348,9 +343,9 @@ static void payer_gone(struct t *t)
 	t_child(map_and_leave, t, "child maps and exits");
 	hf_must(hf_proc_snapshot(&with));
 	hf_expect(with.pins_held > without.pins_held, "the pins stay");
-	expect_vmlck(0, before, "other process, payer gone");
+	t_expect_vmlck(0, before, "other process, payer gone");
 	hf_unmap(t->c, IOVA, 150 * T_PAGE);
-	expect_vmlck(0, before, "other process, after its unmap");
+	t_expect_vmlck(0, before, "other process, after its unmap");
 }
 
 static void grandchild(void *arg)
@@ -358,9 +353,9 @@ static void grandchild(void *arg)
 	struct pair *p = arg;
 
 	t_gate_wait(p->gate, 2);
-	expect_vmlck(0, 0, "child, parent gone");
+	t_expect_vmlck(0, 0, "child, parent gone");
 	hf_unmap(p->t->c, IOVA, 150 * T_PAGE);
-	expect_vmlck(0, 0, "child, after its unmap");
+	t_expect_vmlck(0, 0, "child, after its unmap");
 	t_gate_open(p->gate, hf_ktap_child_exit() ? 4 : 3);
 }
 
@@ -416,7 +411,7 @@ static void exec_then_unmap(struct t *t)
 
 	t_child(map_and_exec, t,
 		"map, exec, unmap (2: charged before, 3: no unmap, 4: size, 5: charged)");
-	expect_vmlck(0, before, "parent");
+	t_expect_vmlck(0, before, "parent");
 }
 
 #define L(k, n) &(const struct limited){ .kind = k, .pages = n }

@@ -19,43 +19,13 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "dirty.h"
 #include "emulated.h"
 #include "harness.h"
 #include "shown.h"
 #include "side.h"
 
 #define IOVA 0x180000000ULL
-
-/* A container that nobody used before, and its number. */
-static uint64_t fresh(struct hf_rig *r)
-{
-	hf_must(hf_rig_open(r, NULL, 0));
-	return t_shown_id();
-}
-
-static void expect_value(const struct t_shown *s, const char *name, uint64_t want)
-{
-	hf_expect_eq(t_shown_value(s, name), want, "%s", name);
-}
-
-static void expect_text(const char *got, const char *want, const char *what)
-{
-	hf_expect(got && !strcmp(got, want), "%s: got '%s', want '%s'", what, got ? got : "nothing",
-		  want);
-}
-
-/* The table's only row. */
-static struct t_row only_row(uint64_t id)
-{
-	struct t_row row = { 0 };
-	struct t_rows rows;
-
-	t_shown_rows(id, &rows);
-	if (hf_expect_eq(rows.n, 1, "rows"))
-		row = rows.row[0];
-	t_rows_free(&rows);
-	return row;
-}
 
 static void expect_mode(const char *path, unsigned int want)
 {
@@ -74,9 +44,9 @@ static void folder(struct t *t)
 
 	(void)t;
 	hf_expect_eq(t_shown_ids(ids, 4), 0, "containers before there is one");
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_must((int)hf_proc_read_file(T_SHOWN "version", version, sizeof(version)));
-	expect_text(version, "1", "version");
+	t_expect_text(version, "1", "version");
 	expect_mode(T_SHOWN, 0700);
 	expect_mode(T_SHOWN "version", 0400);
 	t_shown_path(path, id, "info");
@@ -102,20 +72,20 @@ static void empty(struct t *t)
 	struct t_rows rows;
 	struct t_shown s;
 	struct hf_rig r;
-	uint64_t id = fresh(&r);
+	uint64_t id = t_shown_fresh(&r);
 
 	(void)t;
 	hf_must(hf_container_info(&r.container, &info));
 	t_shown(id, &s);
-	expect_value(&s, "id", id);
-	expect_text(t_shown_text(&s, "type"), "v2", "type");
-	expect_value(&s, "pid", (uint64_t)getpid());
-	expect_value(&s, "groups", 1);
-	expect_value(&s, "domains", 1);
-	expect_value(&s, "page_sizes", info.pgsizes);
-	expect_value(&s, "available", info.dma_avail);
+	t_shown_expect(&s, "id", id);
+	t_expect_text(t_shown_text(&s, "type"), "v2", "type");
+	t_shown_expect(&s, "pid", (uint64_t)getpid());
+	t_shown_expect(&s, "groups", 1);
+	t_shown_expect(&s, "domains", 1);
+	t_shown_expect(&s, "page_sizes", info.pgsizes);
+	t_shown_expect(&s, "available", info.dma_avail);
 	for (size_t i = 0; i < T_ARRAY_SIZE(zero); i++)
-		expect_value(&s, zero[i], 0);
+		t_shown_expect(&s, zero[i], 0);
 	t_shown_rows(id, &rows);
 	hf_expect_eq(rows.n, 0, "rows");
 	t_rows_free(&rows);
@@ -124,8 +94,8 @@ static void empty(struct t *t)
 	hf_must(hf_rig_open(&r, NULL, VFIO_TYPE1_IOMMU));
 	id = t_shown_id();
 	t_shown(id, &s);
-	expect_value(&s, "id", id);
-	expect_text(t_shown_text(&s, "type"), "v1", "type");
+	t_shown_expect(&s, "id", id);
+	t_expect_text(t_shown_text(&s, "type"), "v1", "type");
 	hf_rig_close(&r);
 }
 
@@ -155,7 +125,7 @@ static void one_mapping(struct t *t)
 
 	if (!t_alloc(&m, o->kind, o->len, o->offset, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_must(hf_container_info(&r.container, &info));
 	memcpy(bytes, o->bytes, sizeof(bytes));
 	if (!(info.pgsizes & T_1G)) {
@@ -168,16 +138,16 @@ static void one_mapping(struct t *t)
 	hf_must(hf_proc_pins(&with));
 	runs = hf_must(hf_mem_runs(m.addr, m.len));
 
-	row = only_row(id);
+	row = t_shown_only_row(id);
 	hf_expect_eq(row.iova, IOVA + o->at, "iova");
 	hf_expect_eq(row.vaddr, (uintptr_t)m.addr, "vaddr");
 	hf_expect_eq(row.size, m.len, "size");
-	expect_text(row.prot,
+	t_expect_text(row.prot,
 		    o->prot == HF_RW ? "rw" : o->prot == HF_READ ? "r-" : "-w", "prot");
-	expect_text(row.state, "live", "state");
-	expect_text(row.path, "pages", "path");
+	t_expect_text(row.state, "live", "state");
+	t_expect_text(row.path, "pages", "path");
 	hf_expect_eq(row.pid, getpid(), "pid");
-	expect_text(row.comm, comm, "comm");
+	t_expect_text(row.comm, comm, "comm");
 	hf_expect_eq(row.charged_pages, m.len / T_PAGE, "charged pages");
 	hf_expect_eq(row.pins, with.acquired - before.acquired, "pins");
 	hf_expect(row.runs && row.runs <= row.pins, "runs: %llu", (unsigned long long)row.runs);
@@ -191,25 +161,25 @@ static void one_mapping(struct t *t)
 	hf_expect_eq(row.incoherent, 0, "incoherent");
 
 	t_shown(id, &s);
-	expect_value(&s, "mappings", 1);
-	expect_value(&s, "available", info.dma_avail - 1);
-	expect_value(&s, "bytes", m.len);
-	expect_value(&s, "charged_pages", m.len / T_PAGE);
-	expect_value(&s, "pins", row.pins);
-	expect_value(&s, "runs", row.runs);
-	expect_value(&s, "bytes_4k", bytes[T_4K]);
-	expect_value(&s, "bytes_2m", bytes[T_CLASS_2M]);
-	expect_value(&s, "bytes_1g", bytes[T_CLASS_1G]);
-	expect_value(&s, "maps", 1);
-	expect_value(&s, "unmaps", 0);
+	t_shown_expect(&s, "mappings", 1);
+	t_shown_expect(&s, "available", info.dma_avail - 1);
+	t_shown_expect(&s, "bytes", m.len);
+	t_shown_expect(&s, "charged_pages", m.len / T_PAGE);
+	t_shown_expect(&s, "pins", row.pins);
+	t_shown_expect(&s, "runs", row.runs);
+	t_shown_expect(&s, "bytes_4k", bytes[T_4K]);
+	t_shown_expect(&s, "bytes_2m", bytes[T_CLASS_2M]);
+	t_shown_expect(&s, "bytes_1g", bytes[T_CLASS_1G]);
+	t_shown_expect(&s, "maps", 1);
+	t_shown_expect(&s, "unmaps", 0);
 	hf_unmap(&r.container, IOVA + o->at, m.len);
 	t_shown(id, &s);
-	expect_value(&s, "mappings", 0);
-	expect_value(&s, "available", info.dma_avail);
-	expect_value(&s, "bytes", 0);
-	expect_value(&s, "pins", 0);
-	expect_value(&s, "maps", 1);
-	expect_value(&s, "unmaps", 1);
+	t_shown_expect(&s, "mappings", 0);
+	t_shown_expect(&s, "available", info.dma_avail);
+	t_shown_expect(&s, "bytes", 0);
+	t_shown_expect(&s, "pins", 0);
+	t_shown_expect(&s, "maps", 1);
+	t_shown_expect(&s, "unmaps", 1);
 	hf_rig_close(&r);
 	hf_mem_free(&m);
 }
@@ -234,7 +204,7 @@ static void many(struct t *t)
 	(void)t;
 	if (!t_alloc(&m, "anon4k", 2 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_must(hf_container_info(&r.container, &info));
 	begin = info.ranges[0].start;
 	end = info.ranges[info.nr_ranges - 1].last - (T_PAGE - 1);
@@ -270,16 +240,16 @@ static void many(struct t *t)
 	}
 	close(fd);
 	t_shown(id, &s);
-	expect_value(&s, "mappings", MANY + 2);
-	expect_value(&s, "bytes", (2 * MANY + 2) * T_PAGE);
-	expect_value(&s, "charged_pages", 2 * MANY + 2);
-	expect_value(&s, "maps", MANY + 2);
+	t_shown_expect(&s, "mappings", MANY + 2);
+	t_shown_expect(&s, "bytes", (2 * MANY + 2) * T_PAGE);
+	t_shown_expect(&s, "charged_pages", 2 * MANY + 2);
+	t_shown_expect(&s, "maps", MANY + 2);
 	hf_unmap(&r.container, IOVA, 2 * T_PAGE);
 	hf_unmap_all(&r.container);
 	t_shown(id, &s);
-	expect_value(&s, "maps", MANY + 2);
-	expect_value(&s, "unmaps", MANY + 2);
-	expect_value(&s, "bytes", 0);
+	t_shown_expect(&s, "maps", MANY + 2);
+	t_shown_expect(&s, "unmaps", MANY + 2);
+	t_shown_expect(&s, "bytes", 0);
 	hf_rig_close(&r);
 	hf_mem_free(&m);
 }
@@ -305,30 +275,30 @@ static void failures(struct t *t)
 	(void)t;
 	if (!t_alloc(&m, "anon4k", 3 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_map(&r.container, IOVA, m.addr, m.len, HF_RW);
 	/* Refused before it has a range: none. */
 	hf_expect_eq(hf_try_map(&r.container, IOVA, m.addr, m.len, HF_RW), -EEXIST, "twice");
 	hf_expect_eq(hf_try_map(&r.container, IOVA + 1, m.addr, m.len, HF_RW), -EINVAL, "misaligned");
 	t_shown(id, &s);
-	expect_value(&s, "map_failures", 0);
+	t_shown_expect(&s, "map_failures", 0);
 	hf_expect(!t_shown_text(&s, "failures_EEXIST"), "no failures_EEXIST");
 	for (int i = 1; i <= 3; i++) {
 		hf_expect_eq(hf_try_map(&r.container, IOVA + T_2M, m.addr, m.len + T_2M, HF_RW),
 			     -EFAULT, "too long");
 		t_shown(id, &s);
-		expect_value(&s, "map_failures", (uint64_t)i);
-		expect_value(&s, "failures_EFAULT", (uint64_t)i);
+		t_shown_expect(&s, "map_failures", (uint64_t)i);
+		t_shown_expect(&s, "failures_EFAULT", (uint64_t)i);
 	}
 	hf_unmap(&r.container, IOVA, m.len);
 	t_child(over_the_limit, &r, "somebody with a limit");
 	t_shown(id, &s);
-	expect_value(&s, "map_failures", 4);
-	expect_value(&s, "failures_EFAULT", 3);
-	expect_value(&s, "failures_ENOMEM", 1);
-	expect_value(&s, "maps", 1);
-	expect_value(&s, "unmaps", 1);
-	expect_value(&s, "mappings", 0);
+	t_shown_expect(&s, "map_failures", 4);
+	t_shown_expect(&s, "failures_EFAULT", 3);
+	t_shown_expect(&s, "failures_ENOMEM", 1);
+	t_shown_expect(&s, "maps", 1);
+	t_shown_expect(&s, "unmaps", 1);
+	t_shown_expect(&s, "mappings", 0);
 	hf_rig_close(&r);
 	hf_mem_free(&m);
 }
@@ -358,20 +328,20 @@ static void times(struct t *t)
 		hf_mem_free(&quick);
 		return;
 	}
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	t_sleep_ms(300);
 	hf_map(&r.container, IOVA + T_1G, quick.addr, quick.len, HF_RW);
 	t_shown(id, &s);
-	expect_value(&s, "slowest_map_iova", IOVA + T_1G);
-	expect_value(&s, "slowest_map_size", T_PAGE);
+	t_shown_expect(&s, "slowest_map_iova", IOVA + T_1G);
+	t_shown_expect(&s, "slowest_map_size", T_PAGE);
 	began = now_us();
 	hf_map(&r.container, IOVA, slow.addr, slow.len, HF_RW);
 	took = now_us() - began;
 	hf_unmap(&r.container, IOVA + T_1G, quick.len);
 	hf_map(&r.container, IOVA + T_1G, quick.addr, quick.len, HF_RW);
 	t_shown(id, &s);
-	expect_value(&s, "slowest_map_iova", IOVA);
-	expect_value(&s, "slowest_map_size", len);
+	t_shown_expect(&s, "slowest_map_iova", IOVA);
+	t_shown_expect(&s, "slowest_map_size", len);
 	us = t_shown_value(&s, "slowest_map_us");
 	/* Two ticks of 100 a second. */
 	least = took * 3 / 4 > 20000 ? took * 3 / 4 - 20000 : 0;
@@ -383,9 +353,9 @@ static void times(struct t *t)
 	hf_unmap(&r.container, IOVA + T_1G, quick.len);
 	age = t_shown_value(&s, "age_ms");
 	began = now_us();
-	row = only_row(id);
+	row = t_shown_only_row(id);
 	t_sleep_ms(400);
-	us = only_row(id).age_ms - row.age_ms;
+	us = t_shown_only_row(id).age_ms - row.age_ms;
 	took = (now_us() - began) / 1000;
 	hf_expect(us >= 380 && us <= took + 20, "%llu ms older after %llu ms",
 		  (unsigned long long)us, (unsigned long long)took);
@@ -393,7 +363,7 @@ static void times(struct t *t)
 	us = t_shown_value(&s, "age_ms");
 	hf_expect(us >= age + 380, "the container is %llu ms old, was %llu",
 		  (unsigned long long)us, (unsigned long long)age);
-	hf_expect(us >= only_row(id).age_ms + 280, "and older than the mapping");
+	hf_expect(us >= t_shown_only_row(id).age_ms + 280, "and older than the mapping");
 	hf_rig_close(&r);
 	hf_mem_free(&slow);
 	hf_mem_free(&quick);
@@ -452,23 +422,23 @@ static void owners(struct t *t)
 	(void)t;
 	if (!t_alloc(&o.mem, "shmem4k", 4 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
-	o.id = fresh(&o.rig);
+	o.id = t_shown_fresh(&o.rig);
 	pid = t_child_start(map_strangely, &o);
 	t_child_end(pid, "who maps");
-	row = only_row(o.id);
+	row = t_shown_only_row(o.id);
 	hf_expect_eq(row.pid, pid, "pid of who mapped it and is gone");
-	expect_text(row.comm, STRANGE_SHOWN, "comm of its process");
+	t_expect_text(row.comm, STRANGE_SHOWN, "comm of its process");
 	t_shown(o.id, &s);
-	expect_value(&s, "pid", (uint64_t)getpid());
+	t_shown_expect(&s, "pid", (uint64_t)getpid());
 
 	hf_must(hf_try_unmap(&o.rig.container, IOVA, o.mem.len, VFIO_DMA_UNMAP_FLAG_VADDR, NULL));
-	row = only_row(o.id);
+	row = t_shown_only_row(o.id);
 	hf_expect_eq(row.pid, pid, "pid without an address");
 	pid = t_child_start(move_here, &o);
 	t_child_end(pid, "heir");
-	row = only_row(o.id);
+	row = t_shown_only_row(o.id);
 	hf_expect_eq(row.pid, pid, "pid of who gave it an address");
-	expect_text(row.comm, "heir", "comm of who gave it an address");
+	t_expect_text(row.comm, "heir", "comm of who gave it an address");
 	hf_rig_close(&o.rig);
 	hf_mem_free(&o.mem);
 }
@@ -481,36 +451,33 @@ static void groups(struct t *t)
 	uint64_t id, domains;
 
 	(void)t;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	t_side_attach(&side, 1, &r.container);
 	t_shown(id, &s);
-	expect_value(&s, "groups", 2);
+	t_shown_expect(&s, "groups", 2);
 	domains = t_shown_value(&s, "domains");
 	hf_expect(domains == 1 || domains == 2, "domains: %llu", (unsigned long long)domains);
 	t_side_close(&side);
 	t_shown(id, &s);
-	expect_value(&s, "groups", 1);
-	expect_value(&s, "domains", 1);
+	t_shown_expect(&s, "groups", 1);
+	t_shown_expect(&s, "domains", 1);
 	hf_rig_close(&r);
 }
 
 static void dirty(struct t *t)
 {
-	struct vfio_iommu_type1_dirty_bitmap d = { .argsz = sizeof(d) };
 	struct t_shown s;
 	struct hf_rig r;
 	uint64_t id;
 
 	(void)t;
-	id = fresh(&r);
-	d.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_START;
-	hf_must(hf_container_ioctl(&r.container, VFIO_IOMMU_DIRTY_PAGES, &d));
+	id = t_shown_fresh(&r);
+	hf_must(t_dirty(&r.container, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
 	t_shown(id, &s);
-	expect_value(&s, "tracking_dirty", 1);
-	d.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP;
-	hf_must(hf_container_ioctl(&r.container, VFIO_IOMMU_DIRTY_PAGES, &d));
+	t_shown_expect(&s, "tracking_dirty", 1);
+	hf_must(t_dirty(&r.container, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP));
 	t_shown(id, &s);
-	expect_value(&s, "tracking_dirty", 0);
+	t_shown_expect(&s, "tracking_dirty", 0);
 	hf_rig_close(&r);
 }
 
@@ -529,23 +496,23 @@ static void emulated(struct t *t)
 	id = t_shown_id();
 	hf_map(&r.c, IOVA, m.addr, m.len, HF_RW);
 	t_shown(id, &s);
-	expect_value(&s, "groups", 0);
-	expect_value(&s, "emulated", 1);
-	expect_value(&s, "domains", 0);
-	expect_value(&s, "pins", 0);
+	t_shown_expect(&s, "groups", 0);
+	t_shown_expect(&s, "emulated", 1);
+	t_shown_expect(&s, "domains", 0);
+	t_shown_expect(&s, "pins", 0);
 	hf_expect_eq(t_pin(&r.dev[0], IOVA + T_PAGE, 3, HF_READ, NULL), 3, "pin");
-	row = only_row(id);
-	expect_text(row.path, "none", "path");
+	row = t_shown_only_row(id);
+	t_expect_text(row.path, "none", "path");
 	hf_expect_eq(row.runs, 0, "runs");
 	hf_expect_eq(row.pins, 3, "pins");
 	hf_expect_eq(row.charged_pages, 3, "charged pages");
 	hf_expect_eq(row.bytes[T_4K] + row.bytes[T_CLASS_2M] + row.bytes[T_CLASS_1G], 0,
 		     "bytes an IOMMU maps");
 	t_shown(id, &s);
-	expect_value(&s, "pins", 3);
-	expect_value(&s, "charged_pages", 3);
+	t_shown_expect(&s, "pins", 3);
+	t_shown_expect(&s, "charged_pages", 3);
 	hf_expect_eq(t_unpin(&r.dev[0], IOVA + T_PAGE, 3), 0, "unpin");
-	expect_value(&s, "bytes", m.len);
+	t_shown_expect(&s, "bytes", m.len);
 	t_emulated_rig_close(&r);
 	hf_mem_free(&m);
 }

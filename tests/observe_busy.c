@@ -22,37 +22,6 @@
 
 #define IOVA 0x180000000ULL
 
-/* A container that nobody used before, and its number. */
-static uint64_t fresh(struct hf_rig *r)
-{
-	hf_must(hf_rig_open(r, NULL, 0));
-	return t_shown_id();
-}
-
-static void expect_value(const struct t_shown *s, const char *name, uint64_t want)
-{
-	hf_expect_eq(t_shown_value(s, name), want, "%s", name);
-}
-
-static void expect_text(const char *got, const char *want, const char *what)
-{
-	hf_expect(got && !strcmp(got, want), "%s: got '%s', want '%s'", what, got ? got : "nothing",
-		  want);
-}
-
-/* The table's only row. */
-static struct t_row only_row(uint64_t id)
-{
-	struct t_row row = { 0 };
-	struct t_rows rows;
-
-	t_shown_rows(id, &rows);
-	if (hf_expect_eq(rows.n, 1, "rows"))
-		row = rows.row[0];
-	t_rows_free(&rows);
-	return row;
-}
-
 /* A mapping that somebody holds for as long as he likes is shown as held, in bounded time. */
 static void held(struct t *t)
 {
@@ -66,7 +35,7 @@ static void held(struct t *t)
 	(void)t;
 	if (!t_alloc(&m, "anon4k", 4 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_map(&r.container, IOVA, m.addr, m.len, HF_RW);
 	hf_map(&r.container, IOVA + T_2M, m.addr, m.len, HF_RW);
 	t_hold(&h, &r.container, IOVA, m.len);
@@ -78,23 +47,23 @@ static void held(struct t *t)
 	/* A second, and what a slow machine takes for the rest. */
 	hf_expect(took < t_patience_ms(5000), "a read in bounded time");
 	if (hf_expect_eq(rows.n, 2, "rows")) {
-		expect_text(rows.row[0].state, "held", "state");
+		t_expect_text(rows.row[0].state, "held", "state");
 		hf_expect_eq(rows.row[0].pid, getpid(), "pid");
 		hf_expect_eq(rows.row[0].size, m.len, "size");
 		hf_expect_eq(rows.row[0].charged_pages, 4, "charged pages");
 		hf_expect_eq(rows.row[0].pins, 4, "pins");
-		expect_text(rows.row[1].state, "live", "state of the other");
+		t_expect_text(rows.row[1].state, "live", "state of the other");
 		hf_expect_eq(rows.row[1].bytes[T_4K], m.len, "bytes of the other");
 	}
 	t_rows_free(&rows);
 	t_shown(id, &s);
-	expect_value(&s, "mappings", 2);
-	expect_value(&s, "bytes", 2 * m.len);
+	t_shown_expect(&s, "mappings", 2);
+	t_shown_expect(&s, "bytes", 2 * m.len);
 
 	hf_expect_eq(t_let_go(&h), 0, "the report");
 	t_shown_rows(id, &rows);
 	if (hf_expect_eq(rows.n, 2, "rows"))
-		expect_text(rows.row[0].state, "live", "state, let go");
+		t_expect_text(rows.row[0].state, "live", "state, let go");
 	t_rows_free(&rows);
 	hf_rig_close(&r);
 	hf_mem_free(&m);
@@ -131,24 +100,24 @@ static void new(struct t *t)
 		hf_ktap_skip("no map waits for a userfaultfd before 6.2");
 		return;
 	}
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	t_stuck_make(&k, 4 * T_PAGE);
 	a = (struct asker){ .c = &r.container, .addr = k.addr, .len = 4 * T_PAGE };
 	t_log("holdfast-expect: uffd-retry under the mmap lock");
 	hf_require(!pthread_create(&a.thread, NULL, ask_map, &a), "thread");
 	t_stuck_wait(&k);
 	began = t_now_ms();
-	row = only_row(id);
+	row = t_shown_only_row(id);
 	t_shown(id, &s);
 	took = t_now_ms() - began;
 	hf_expect(took < t_patience_ms(900), "read in %llu ms", (unsigned long long)took);
-	expect_text(row.state, "new", "state");
-	expect_text(row.path, "none", "path");
+	t_expect_text(row.state, "new", "state");
+	t_expect_text(row.path, "none", "path");
 	hf_expect_eq(row.iova, IOVA, "iova");
 	hf_expect_eq(row.size, a.len, "size");
 	hf_expect_eq(row.pid, getpid(), "pid");
 	hf_expect_eq(row.charged_pages + row.pins + row.runs + row.bytes[T_4K], 0, "numbers");
-	expect_value(&s, "mappings", 1);
+	t_shown_expect(&s, "mappings", 1);
 	t_stuck_end(&k);
 	pthread_join(a.thread, NULL);
 	t_log("holdfast-expect: none");
@@ -254,7 +223,7 @@ static void beside(struct t *t)
 	(void)t;
 	if (!t_alloc(&m, "frag4k", 2 * T_2M, 0, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	/* Some that stay, with a log long enough to be held for the walk. */
 	for (uint64_t i = 0; i < 4; i++)
 		hf_map(&r.container, IOVA + i * 2 * T_1G, m.addr, m.len, HF_RW);
@@ -287,9 +256,9 @@ static void beside(struct t *t)
 		hf_mem_free(&busy[i].mem);
 	}
 	t_shown(id, &s);
-	expect_value(&s, "maps", rounds + 4);
-	expect_value(&s, "unmaps", rounds);
-	expect_value(&s, "mappings", 4);
+	t_shown_expect(&s, "maps", rounds + 4);
+	t_shown_expect(&s, "unmaps", rounds);
+	t_shown_expect(&s, "mappings", 4);
 	hf_rig_close(&r);
 	hf_mem_free(&m);
 }
@@ -317,7 +286,7 @@ static void overtaken(struct t *t)
 	(void)t;
 	if (!t_alloc(&m, "anon4k", 8 * T_PAGE, 0, HF_MEM_TOUCHED))
 		return;
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	hf_map(&r.container, IOVA, m.addr, 2 * T_PAGE, HF_RW);
 	hf_map(&r.container, IOVA + T_2M, m.addr, T_PAGE, HF_RW);
 	t_shown_path(path, id, "mappings");
@@ -359,7 +328,7 @@ static void closed(struct t *t)
 	if (!t_alloc(&m, "frag4k", 2 * T_2M, 0, HF_MEM_TOUCHED))
 		return;
 	hf_must(hf_proc_snapshot(&before));
-	id = fresh(&r);
+	id = t_shown_fresh(&r);
 	for (uint64_t i = 0; i < 40; i++)
 		hf_map(&r.container, IOVA + i * 4 * T_2M, m.addr, m.len, HF_RW);
 	/* One at its start, one in the middle of a line. */
@@ -378,7 +347,7 @@ static void closed(struct t *t)
 	pthread_join(reader.thread, NULL);
 	hf_ktap_diag("the reader was stopped after %llu rounds: %s",
 		     (unsigned long long)reader.rounds, reader.wrong);
-	expect_text(reader.wrong, "read: No such device", "the reader");
+	t_expect_text(reader.wrong, "read: No such device", "the reader");
 	hf_expect(access(path, F_OK) && errno == ENOENT, "its files are gone");
 	for (int i = 0; i < 4; i++) {
 		char line[4096];

@@ -107,3 +107,8 @@ uint64_t t_vmlck(pid_t pid)
 	hf_must(hf_proc_mem(pid, &mem));
 	return mem.vmlck;
 }
+
+void t_expect_vmlck(pid_t pid, uint64_t want, const char *what)
+{
+	hf_expect_eq(t_vmlck(pid), want, "%s: VmLck", what);
+}

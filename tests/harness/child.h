@@ -64,4 +64,7 @@ bool t_gate_wait(struct t_gate *g, unsigned int step);
 /** t_vmlck() - bytes locked by a process, 0 for this one; must succeed */
 uint64_t t_vmlck(pid_t pid);
 
+/** t_expect_vmlck() - expect that a process, 0: this one, has @want bytes locked */
+void t_expect_vmlck(pid_t pid, uint64_t want, const char *what);
+
 #endif

@@ -149,6 +149,14 @@ void t_pinned_for_ever(long pins)
 	hf_ktap_diag("pinned for ever: %ld", pins);
 }
 
+int64_t t_pinned(void)
+{
+	struct hf_proc_pins p;
+
+	hf_must(hf_proc_pins(&p));
+	return (int64_t)(p.acquired - p.released);
+}
+
 bool t_leftover(const struct hf_proc_snapshot *before, const char *what)
 {
 	struct hf_proc_snapshot now = { 0 };

@@ -105,6 +105,9 @@ int t_run(const struct t_case *cases, size_t count);
  */
 bool t_leftover(const struct hf_proc_snapshot *before, const char *what);
 
+/** t_pinned() - pins that are held now, by anybody (FOLL_PIN, whole system); must succeed */
+int64_t t_pinned(void);
+
 /**
  * t_pinned_for_ever() - pins stay, and that is right
  * @pins: how many

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <holdfast/fail.h>
+#include <holdfast/ktap.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,4 +290,33 @@ uint64_t t_shown_value(const struct t_shown *s, const char *name)
 	const char *value = t_shown_text(s, name);
 
 	return value ? strtoull(value, NULL, 0) : ~0ULL;
+}
+
+void t_shown_expect(const struct t_shown *s, const char *name, uint64_t want)
+{
+	hf_expect_eq(t_shown_value(s, name), want, "%s", name);
+}
+
+uint64_t t_shown_fresh(struct hf_rig *r)
+{
+	hf_must(hf_rig_open(r, NULL, 0));
+	return t_shown_id();
+}
+
+struct t_row t_shown_only_row(uint64_t id)
+{
+	struct t_row row = { 0 };
+	struct t_rows rows;
+
+	t_shown_rows(id, &rows);
+	if (hf_expect_eq(rows.n, 1, "rows"))
+		row = rows.row[0];
+	t_rows_free(&rows);
+	return row;
+}
+
+void t_expect_text(const char *got, const char *want, const char *what)
+{
+	hf_expect(got && !strcmp(got, want), "%s: got '%s', want '%s'", what, got ? got : "nothing",
+		  want);
 }

@@ -9,6 +9,7 @@
 #ifndef TESTS_SHOWN_H
 #define TESTS_SHOWN_H
 
+#include <holdfast/rig.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -121,5 +122,17 @@ const char *t_shown_text(const struct t_shown *s, const char *name);
 
 /** t_shown_value() - a number; ~0 if there is none of that name */
 uint64_t t_shown_value(const struct t_shown *s, const char *name);
+
+/** t_shown_expect() - expect a number of a container's info */
+void t_shown_expect(const struct t_shown *s, const char *name, uint64_t want);
+
+/** t_shown_fresh() - open a rig that nobody used before; must succeed. Return: its number. */
+uint64_t t_shown_fresh(struct hf_rig *r);
+
+/** t_shown_only_row() - expect a table of one row. Return: it; all 0 if it is not so. */
+struct t_row t_shown_only_row(uint64_t id);
+
+/** t_expect_text() - expect a text; @got may be NULL, which is none */
+void t_expect_text(const char *got, const char *want, const char *what);
 
 #endif
