@@ -71,9 +71,10 @@ int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n)
 		ret = read_input(files[i], inputs.in[i], &inputs.len[i]);
 	for (unsigned int i = n; !ret && i < all; i++) {
 		struct fz_sequence s;
-		uint64_t state = i;
+		struct fz_random r;
 
-		fz_generate(&state, &s);
+		fz_random_seed(&r, i);
+		fz_generate(&r, &s);
 		inputs.len[i] = fz_encode(&s, inputs.in[i], FZ_INPUT_MAX);
 	}
 	ret = ret ? ret : fz_steady_learn(&p, TIMES);

@@ -10,24 +10,8 @@
 
 #include <string.h>
 
-void fz_random_seed(struct fz_random *r, uint64_t seed)
-{
-	r->state = seed * 0x9e3779b97f4a7c15ULL + 0x2545f4914f6cdd1dULL;
-	r->state += !r->state;
-}
-
-unsigned int fz_random_below(struct fz_random *r, unsigned int n)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return n ? (unsigned int)((r->state >> 32) % n) : 0;
-}
-
-static bool one_in(struct fz_random *r, unsigned int n)
-{
-	return !fz_random_below(r, n);
-}
+#include "generate.h"
+#include "idiom.h"
 
 /* -1, 0 or 1. */
 static int near(struct fz_random *r)
@@ -79,7 +63,7 @@ static unsigned int first_page(struct fz_random *r, const struct fz_live *live,
 {
 	const unsigned int own = arg_of(op, FZ_ARG_COUNT, 1);
 
-	if (live->n && !one_in(r, 4)) {
+	if (live->n && !fz_random_one_in(r, 4)) {
 		const struct fz_range *l = &live->range[fz_random_below(r, live->n)];
 
 		return within(beside(r, a->type == FZ_ARG_IOVA ? l->iova : l->page, l->count, own),
@@ -131,7 +115,7 @@ unsigned int fz_interesting(struct fz_random *r, const struct fz_live *live, con
 	case FZ_ARG_NONE:
 		return 0;
 	case FZ_ARG_WHO: /* mostly the player: others may not be there */
-		return one_in(r, 3) ? fz_random_below(r, a->limit) : 0;
+		return fz_random_one_in(r, 3) ? fz_random_below(r, a->limit) : 0;
 	case FZ_ARG_CHILD:
 		return 1 + fz_random_below(r, a->limit - 1);
 	case FZ_ARG_PAGE:
@@ -142,10 +126,10 @@ unsigned int fz_interesting(struct fz_random *r, const struct fz_live *live, con
 	case FZ_ARG_OFFSET:
 		return within((long)fz_random_below(r, a->limit / FZ_HUGE + 1) * FZ_HUGE + near(r), a->limit);
 	case FZ_ARG_BITS: /* all of them, most of the time, or one away */
-		return one_in(r, 2) ? (a->limit - 1) & 3 :
+		return fz_random_one_in(r, 2) ? (a->limit - 1) & 3 :
 				      (fz_op_arg(op, i) ^ 1U << fz_random_below(r, 3)) % a->limit;
 	case FZ_ARG_NUMBER:
-		return one_in(r, 3) ? (one_in(r, 2) ? a->limit - 1 : 0) : fz_random_below(r, a->limit);
+		return fz_random_one_in(r, 3) ? (fz_random_one_in(r, 2) ? a->limit - 1 : 0) : fz_random_below(r, a->limit);
 	default:
 		return fz_random_below(r, a->limit);
 	}
@@ -206,9 +190,26 @@ static void insert_drawn(struct fz_random *r, struct fz_sequence *s)
 	struct fz_live live;
 	struct fz_op op;
 
-	fz_live_before(s, at, &live);
-	fz_draw_op(r, &live, &op);
+	if (fz_random_one_in(r, 2)) {
+		fz_generate_op(r, s, at, &op);
+	} else {
+		fz_live_before(s, at, &live);
+		fz_draw_op(r, &live, &op);
+	}
 	fz_insert(s, at, &op, 1);
+}
+
+/* What happens in a row, to what is there or beside it. */
+static void insert_idiom(struct fz_random *r, struct fz_sequence *s)
+{
+	const unsigned int at = fz_random_below(r, s->n + 1);
+	struct fz_sequence part = { .setup = s->setup };
+	struct fz_live live;
+
+	fz_live_before(s, at, &live);
+	fz_idiom(r, &live, &part);
+	fz_insert(s, at, part.op, part.n);
+	s->setup = part.setup;
 }
 
 static unsigned int args(const struct fz_op *op)
@@ -229,7 +230,7 @@ static void change_arg(struct fz_random *r, struct fz_sequence *s)
 	struct fz_live live;
 
 	fz_live_before(s, at, &live);
-	op->arg[i] = (uint16_t)(one_in(r, 6) ? fz_random_below(r, 65536) :
+	op->arg[i] = (uint16_t)(fz_random_one_in(r, 6) ? fz_random_below(r, 65536) :
 					       fz_interesting(r, &live, op, i));
 	op->arg[i] = (uint16_t)fz_op_arg(op, i);
 }
@@ -258,7 +259,7 @@ const char *fz_change(struct fz_random *r, struct fz_sequence *s)
 		insert_drawn(r, s);
 		return "insert";
 	}
-	switch (fz_random_below(r, 16)) {
+	switch (fz_random_below(r, 20)) {
 	case 0:
 	case 1:
 	case 2:
@@ -266,7 +267,7 @@ const char *fz_change(struct fz_random *r, struct fz_sequence *s)
 		return "insert";
 	case 3:
 	case 4:
-		fz_delete(s, a, 1 + (one_in(r, 4) ? fz_random_below(r, s->n - a) : 0));
+		fz_delete(s, a, 1 + (fz_random_one_in(r, 4) ? fz_random_below(r, s->n - a) : 0));
 		return "delete";
 	case 5:
 		op = s->op[a];
@@ -296,6 +297,12 @@ const char *fz_change(struct fz_random *r, struct fz_sequence *s)
 		fz_draw_op(r, &live, &s->op[a]);
 		return "replace";
 	}
+	case 11:
+	case 12:
+	case 13:
+	case 14:
+		insert_idiom(r, s);
+		return "idiom";
 	default:
 		change_arg(r, s);
 		return "argument";
@@ -308,7 +315,7 @@ void fz_splice(struct fz_random *r, struct fz_sequence *s, const struct fz_seque
 
 	if (!other->n)
 		return;
-	if (one_in(r, 2)) {
+	if (fz_random_one_in(r, 2)) {
 		s->n = at;
 		fz_insert(s, at, &other->op[from], other->n - from);
 		return;

@@ -10,16 +10,7 @@
 
 #include "live.h"
 #include "op.h"
-
-struct fz_random {
-	uint64_t state;
-};
-
-/** fz_random_seed() - any seed, also 0 */
-void fz_random_seed(struct fz_random *r, uint64_t seed);
-
-/** fz_random_below() - a number below @n; 0 for @n 0 */
-unsigned int fz_random_below(struct fz_random *r, unsigned int n);
+#include "random.h"
 
 /**
  * fz_interesting() - a value for an argument that likely makes a difference

@@ -13,6 +13,10 @@
 #include <string.h>
 
 #include "change.h"
+#include "generate.h"
+
+/* How often a sequence has nothing of what AFL++ handed in. */
+#define NEW_ONE_IN 3U
 
 /* What AFL++ calls. */
 void *afl_custom_init(void *afl, unsigned int seed);
@@ -87,8 +91,14 @@ size_t afl_custom_fuzz(void *data, uint8_t *in, size_t len, uint8_t **out, uint8
 	struct fz_sequence s, other;
 	unsigned int changes;
 
-	fz_decode(in, len, &s);
 	m->did[0] = '\0';
+	/* What AFL++ keeps leads away from what it threw away: begin anew, now and then. */
+	if (fz_random_one_in(&m->random, NEW_ONE_IN)) {
+		fz_generate(&m->random, &s);
+		note(m, "new");
+		return hand_out(m, &s, max, out);
+	}
+	fz_decode(in, len, &s);
 	/* One change, half of the time; seldom many. */
 	changes = 1U << fz_random_below(&m->random, fz_random_below(&m->random, 5) + 1);
 	if (add && !fz_random_below(&m->random, 4) && fz_decode(add, add_len, &other)) {

@@ -198,10 +198,11 @@ static int play_random(void)
 	hf_ktap_plan(1);
 	hf_ktap_begin("random sequences of seed %lu", arg.seed);
 	for (; (!arg.runs || run < arg.runs) && (!arg.seconds || time(NULL) < end); run++) {
-		uint64_t state = arg.seed * 0x9e3779b97f4a7c15ULL + run;
+		struct fz_random r;
 		int ret;
 
-		fz_generate(&state, &s);
+		fz_random_seed(&r, (uint64_t)arg.seed << 32 | run);
+		fz_generate(&r, &s);
 		ret = play(in, fz_encode(&s, in, sizeof(in)), &v);
 		if (ret < 0) {
 			hf_ktap_bail(strerror(-ret));

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "generate.h"
 #include "model.h"
 
 #define RW (FZ_PROT_READ | FZ_PROT_WRITE)
@@ -185,33 +184,6 @@ static void ranges_are_clipped(void **state)
 	assert_int_equal(count, 2 * FZ_HUGE);
 }
 
-/* What is drawn is in canonical form, and the same again for the same state. */
-static void generated_sequences_are_canonical(void **state)
-{
-	uint8_t one[FZ_INPUT_MAX], two[FZ_INPUT_MAX];
-	struct fz_sequence s, t;
-	unsigned int used[FZ_CODES] = { 0 };
-
-	(void)state;
-	for (uint64_t seed = 0; seed < 2000; seed++) {
-		uint64_t a = seed, b = seed;
-		size_t len;
-
-		fz_generate(&a, &s);
-		fz_generate(&b, &t);
-		assert_memory_equal(&s, &t, sizeof(s));
-		len = fz_encode(&s, one, sizeof(one));
-		assert_null(fz_check(one, len));
-		fz_decode(one, len, &t);
-		assert_int_equal(fz_encode(&t, two, sizeof(two)), len);
-		assert_memory_equal(one, two, len);
-		for (unsigned int i = 0; i < s.n; i++)
-			used[s.op[i].code]++;
-	}
-	for (unsigned int i = 0; i < FZ_CODES; i++)
-		assert_true(used[i] >= 20);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,7 +202,6 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(charges_follow_the_process, set_up, tear_down),
 		cmocka_unit_test(ranges_are_clipped),
-		cmocka_unit_test(generated_sequences_are_canonical),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
