@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <holdfast/coherence.h>
 #include <holdfast/info.h>
+#include <holdfast/user.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,33 @@ void fz_check_charges(struct fz_session *s)
 				  (unsigned long long)(mem.vmlck / FZ_PAGE_BYTES),
 				  (unsigned long long)(want / FZ_PAGE_BYTES));
 	}
+}
+
+static int user_locked(const struct fz_session *s, uint64_t *bytes)
+{
+	return hf_user_locked(0, 5000 * (int)s->slow, bytes);
+}
+
+void fz_note_user(struct fz_session *s)
+{
+	s->user_noted = !user_locked(s, &s->user);
+}
+
+void fz_check_user(struct fz_session *s)
+{
+	uint64_t now;
+	int ret;
+
+	if (!s->user_noted)
+		return;
+	s->stats.checks[FZ_ORACLE_CHARGE]++;
+	ret = user_locked(s, &now);
+	if (ret == -EOVERFLOW)
+		fz_object(s, FZ_ORACLE_CHARGE, "user-less", "the user's count is below zero");
+	else if (!ret && now != s->user)
+		fz_object(s, FZ_ORACLE_CHARGE, now > s->user ? "user-more" : "user-less",
+			  "when all is unmapped the user has %lld pages more locked than before",
+			  (long long)(now - s->user) / (long long)FZ_PAGE_BYTES);
 }
 
 static const char *looked(unsigned int how)

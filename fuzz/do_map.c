@@ -319,7 +319,7 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int iova = fz_op_arg(op, 0), page = fz_op_arg(op, 1);
 	const struct timespec delay = { .tv_nsec = 1000L * fz_op_arg(op, 3) };
-	const unsigned int child = FZ_PROCS - 1;
+	const unsigned int child = FZ_PROCS - 1, c = fz_op_arg(op, 4);
 	unsigned int count = fz_op_arg(op, 2);
 	struct fz_slot *slot = fz_slot(s, child);
 	struct vfio_iommu_type1_dma_map map = {
@@ -334,12 +334,13 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 	if (iova + count > FZ_IOVAS)
 		count = FZ_IOVAS - iova;
 	map.size = unmap.size = count * FZ_PAGE_BYTES;
-	if (fz_alive(s, child) || fz_mapping_overlaps(s->m, 0, iova, count))
+	if (fz_alive(s, child) || !s->m->container[c].typed ||
+	    fz_mapping_overlaps(s->m, c, iova, count))
 		return FZ_SKIPPED;
 	ret = fz_play_fork(s, &fork);
 	if (ret)
 		return ret;
-	fill_slot(s, slot, 0, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
+	fill_slot(s, slot, c, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
 	slot->quiet = true;
 	fz_worker_ask(slot);
 	nanosleep(&delay, NULL);
@@ -348,7 +349,7 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 		return ret;
 	/* All of it is there, or nothing. */
 	s->chance = true;
-	ret = fz_ioctl(s, 0, 0, VFIO_IOMMU_UNMAP_DMA, &unmap, sizeof(unmap));
+	ret = fz_ioctl(s, 0, c, VFIO_IOMMU_UNMAP_DMA, &unmap, sizeof(unmap));
 	s->chance = false;
 	fz_expect(s, ret, 0, "unmap of what a killed process mapped");
 	if (!ret && unmap.size)

@@ -61,6 +61,7 @@ struct fz_armed {
  * @m: the model
  * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
+ * @user: bytes that the user had locked before the run, if @user_noted
  * @played: the sequence
  * @step: operation that is being played
  * @v: the verdict
@@ -101,6 +102,8 @@ struct fz_session {
 	struct hf_proc_snapshot first;
 	bool snapped;
 	struct hf_proc_snapshot before;
+	uint64_t user;
+	bool user_noted;
 	struct fz_sequence played;
 	int step;
 	unsigned int period;
@@ -243,6 +246,11 @@ void fz_disarm(struct fz_session *s);
 /** fz_check_meanwhile() - one look of the device while a process is at work */
 void fz_check_meanwhile(struct fz_session *s, unsigned int turn);
 
+/** fz_note_user() - what the user has locked before the run */
+void fz_note_user(struct fz_session *s);
+
+/** fz_check_user() - it is that again, when all is unmapped */
+void fz_check_user(struct fz_session *s);
 
 /** fz_check_charges() - VmLck of every process */
 void fz_check_charges(struct fz_session *s);

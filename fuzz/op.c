@@ -77,7 +77,7 @@ static const struct fz_op_desc desc[FZ_CODES] = {
 	[FZ_FAIL] = { "fail", 2, { NUMBER("point", 256), NUMBER("after", 16) } },
 	[FZ_TOGETHER] = { "together", 2, { NUMBER("lead", 512) } },
 	[FZ_SIGNALS] = { "signals", 1, { NUMBER("period", 512) } },
-	[FZ_KILLED] = { "killed", 2, { IOVA, PAGE, COUNT, NUMBER("delay", 1024) } },
+	[FZ_KILLED] = { "killed", 2, { IOVA, PAGE, COUNT, NUMBER("delay", 1024), CONTAINER } },
 };
 
 const struct fz_op_desc *fz_op_desc(unsigned int code)

@@ -247,6 +247,8 @@ static int open_other(struct fz_session *s)
 	s->m->container[1].typed = true;
 	s->m->container[1].v1 = setup & FZ_SETUP_V1;
 	s->m->container[1].user = !s->o.stock && setup & FZ_SETUP_USER;
+	if (s->m->container[1].user)
+		fz_note_user(s);
 	return 0;
 }
 
@@ -427,6 +429,8 @@ static void balance(struct fz_session *s)
 {
 	struct hf_proc_snapshot now;
 
+	if (s->m->container[1].user)
+		fz_check_user(s);
 	s->stats.checks[FZ_ORACLE_BALANCE]++;
 	if (!hf_proc_settle(&s->before, &now, 10000 * s->slow))
 		return;

@@ -6,29 +6,18 @@
  */
 #include "payer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <holdfast/fail.h>
 #include <holdfast/ktap.h>
 #include <holdfast/proc.h>
-#include <linux/capability.h>
-#include <poll.h>
+#include <holdfast/user.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define UNKNOWN UINT64_MAX
-
-/* Pages the kernel charges for a message that is no page long. */
-#define MESSAGE_PAGES 2
-#define MESSAGE_LEN 64
 
 static struct meter {
 	sem_t free;	/* may be asked */
@@ -40,78 +29,9 @@ static struct meter {
 	uint64_t nobody;
 } *meter;
 
-/* May this process lock so much for a message? -1: something else is wrong. */
-static int may_send(uint64_t limit, const char *message)
-{
-	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9),
-					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct rlimit most = { .rlim_cur = limit, .rlim_max = RLIM_INFINITY };
-	struct pollfd done = { 0 };
-	const int on = 1;
-	int ret = -1;
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) &&
-	    !setrlimit(RLIMIT_MEMLOCK, &most)) {
-		if (sendto(fd, message, MESSAGE_LEN, MSG_ZEROCOPY, (const void *)&to,
-			   sizeof(to)) == MESSAGE_LEN) {
-			/* The error queue says when it is charged no more. */
-			done.fd = fd;
-			ret = poll(&done, 1, (int)t_patience_ms(5000)) == 1 ? 1 : -1;
-		} else if (errno == ENOBUFS) {
-			ret = 0;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/* What is locked, as this process's user without privilege sees it. */
-static uint64_t bisect(void)
-{
-	static const char message[MESSAGE_LEN];
-	uint64_t low = 0, high = MESSAGE_PAGES;	/* pages: too few, enough */
-	int may;
-
-	while ((may = may_send(high * T_PAGE, message)) == 0) {
-		low = high;
-		high *= 2;
-		if (high >> 40)
-			return UNKNOWN;
-	}
-	while (may >= 0 && high - low > 1) {
-		const uint64_t middle = low + (high - low) / 2;
-
-		may = may_send(middle * T_PAGE, message);
-		if (may > 0)
-			high = middle;
-		else
-			low = middle;
-	}
-	/* None at all: only a count below zero would allow that. */
-	return may < 0 || high < MESSAGE_PAGES ? UNKNOWN : (high - MESSAGE_PAGES) * T_PAGE;
-}
-
-static bool become(uid_t uid)
-{
-	const struct rlimit most = { RLIM_INFINITY, RLIM_INFINITY };
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	return !setrlimit(RLIMIT_MEMLOCK, &most) && !setresuid(uid, uid, uid) &&
-	       !syscall(SYS_capset, &header, none);
-}
-
 static void answer(void)
 {
-	pid_t pid = fork();
-
-	if (!pid) {
-		meter->bytes = become(meter->uid) ? bisect() : UNKNOWN;
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+	if (hf_user_locked(meter->uid, (int)t_patience_ms(5000), &meter->bytes))
 		meter->bytes = UNKNOWN;
 }
 

@@ -3,10 +3,7 @@
  * payer.h - who is charged for locked memory: a process, or a user.
  *
  * What a process has locked is in /proc. What a user has (user_struct.locked_vm, shared by all
- * of the user's processes) is shown nowhere, but somebody else uses the same count against the
- * same limit: a socket that sends without copying (MSG_ZEROCOPY). The smallest RLIMIT_MEMLOCK
- * under which one may send says how much is locked already, to the page, and that is a witness
- * which owes nothing to the module under test.
+ * of the user's processes) is shown nowhere; see holdfast/user.h.
  */
 #ifndef TESTS_PAYER_H
 #define TESTS_PAYER_H
