@@ -4,7 +4,8 @@
  *
  * Device memory is mapped in sixteen places of 64 pages each, which stand in another order than in the
  * BAR (fz_bar_page()). The first pages of a place may be mapped into a process, and from there for the
- * device, also across places that are mapped whole.
+ * device, also across places that are mapped whole. The second half of them, in order, is one area: it
+ * is as large as a huge page, and newer kernels give it one entry.
  */
 #include <errno.h>
 #include <holdfast/iommu.h>
@@ -16,6 +17,10 @@
 
 #define PLACE 64U
 #define PLACES 16U
+/* First place of the area that is mapped as one. */
+#define WHOLE 8U
+
+_Static_assert((PLACES - WHOLE) * PLACE == FZ_HUGE, "fz_bar_page() and the huge entry");
 
 int64_t fz_play_device_read(struct fz_session *s, const struct fz_op *op)
 {
@@ -44,37 +49,50 @@ static uint64_t place_addr(unsigned int place)
 	return FZ_BAR + place * PLACE * FZ_PAGE_BYTES;
 }
 
+/* The places of the area that a place is in: the first, and how many. */
+static unsigned int area_of(unsigned int place, unsigned int *places)
+{
+	*places = place < WHOLE ? 1 : PLACES - WHOLE;
+	return place < WHOLE ? place : WHOLE;
+}
+
 int64_t fz_play_bar_mmap(struct fz_session *s, const struct fz_op *op)
 {
-	const unsigned int place = fz_op_arg(op, 0), count = fz_op_arg(op, 1);
+	unsigned int places, count = fz_op_arg(op, 1);
+	const unsigned int place = area_of(fz_op_arg(op, 0), &places);
 	struct fz_slot *slot = fz_slot(s, 0);
 	int64_t ret;
 
-	if ((place + 1) * PLACE > s->bar_pages)
+	if ((place + places) * PLACE > s->bar_pages)
 		return FZ_SKIPPED;
+	if (places > 1)
+		count = PLACE;
 	slot->what = FZ_DO_CALL;
 	slot->nr = SYS_mmap;
 	slot->arg[0] = place_addr(place);
-	slot->arg[1] = count * FZ_PAGE_BYTES;
+	slot->arg[1] = places * count * FZ_PAGE_BYTES;
 	slot->arg[2] = PROT_READ | PROT_WRITE;
 	slot->arg[3] = MAP_SHARED | MAP_FIXED;
 	slot->arg[4] = (uint64_t)s->bar.fd;
 	slot->arg[5] = s->bar_region.offset + fz_bar_page(place * PLACE) * FZ_PAGE_BYTES;
 	ret = fz_request(s, 0);
-	if (fz_expect(s, ret, (int64_t)place_addr(place), "mmap of a BAR") &&
-	    s->m->proc[0].bar[place] < count)
-		s->m->proc[0].bar[place] = (uint8_t)count;
-	return ret < 0 ? ret : 0;
+	if (!fz_expect(s, ret, (int64_t)place_addr(place), "mmap of a BAR"))
+		return ret < 0 ? ret : 0;
+	for (unsigned int i = place; i < place + places; i++)
+		if (s->m->proc[0].bar[i] < count)
+			s->m->proc[0].bar[i] = (uint8_t)count;
+	return 0;
 }
 
 int64_t fz_play_bar_munmap(struct fz_session *s, const struct fz_op *op)
 {
-	const unsigned int place = fz_op_arg(op, 0);
+	unsigned int places;
+	const unsigned int place = area_of(fz_op_arg(op, 0), &places);
 	int64_t ret;
 
-	ret = fz_call(s, 0, SYS_munmap, place_addr(place), PLACE * FZ_PAGE_BYTES, 0, 0, 0);
+	ret = fz_call(s, 0, SYS_munmap, place_addr(place), places * PLACE * FZ_PAGE_BYTES, 0, 0, 0);
 	fz_expect(s, ret, 0, "munmap of a BAR");
-	s->m->proc[0].bar[place] = 0;
+	memset(&s->m->proc[0].bar[place], 0, places);
 	return ret;
 }
 

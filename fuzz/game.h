@@ -62,6 +62,7 @@ struct fz_armed {
  * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
  * @user: bytes that the user had locked before the run, if @user_noted
+ * @folios: what was set of 64K folios before the session; empty: this kernel has none
  * @played: the sequence
  * @step: operation that is being played
  * @v: the verdict
@@ -104,6 +105,7 @@ struct fz_session {
 	struct hf_proc_snapshot before;
 	uint64_t user;
 	bool user_noted;
+	char folios[16];
 	struct fz_sequence played;
 	int step;
 	unsigned int period;

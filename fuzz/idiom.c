@@ -239,6 +239,22 @@ static void torn_huge(struct scene *c)
 	add(c, FZ_DEVICE_WRITE, c->iova, 16, 0, 0, 0);
 }
 
+/* Folios that are large, but no huge page: some are given back, and used again. */
+static void large_folios(struct scene *c)
+{
+	const unsigned int page = FZ_SMALL_PAGES - FZ_HUGE + below(c, 28) * 16, gone = 16 * below(c, 3);
+
+	c->s->setup |= FZ_SETUP_THP;
+	add(c, FZ_MMAP, 0, page, 64, FZ_KIND_ANON, FZ_PROT_READ | FZ_PROT_WRITE);
+	add(c, FZ_MADVISE, 0, page, 64, FZ_HUGEPAGE, 0);
+	for (unsigned int i = 0; i < 48; i += 16)
+		add(c, FZ_WRITE, 0, page + i, 1 + below(c, 16), 0, 0);
+	map(c, 0, c->iova, page, 48);
+	add(c, FZ_MADVISE, 0, page + gone, 16, FZ_DONTNEED, 0);
+	add(c, FZ_WRITE, 0, page + gone, 16, 0, 0);
+	add(c, FZ_DEVICE_READ, c->iova + gone, 16, 0, 0, 0);
+}
+
 /* A whole huge page, or two, and what is behind; leaves need both ends at a border. */
 static void whole_huge(struct scene *c)
 {
@@ -259,7 +275,7 @@ static void whole_huge(struct scene *c)
 /* Two mappings of one part show whether they lead to the same pages. */
 static void device_memory(struct scene *c)
 {
-	const unsigned int place = below(c, 3), count = 1 + below(c, 64);
+	const unsigned int place = below(c, 3) + (one_in(c, 2) ? 8 : 0), count = 1 + below(c, 64);
 
 	add(c, FZ_BAR_MMAP, place, 64, 0, 0, 0);
 	add(c, FZ_BAR_MMAP, place + 1, count, 0, 0, 0);
@@ -410,7 +426,7 @@ static void (*const idiom[])(struct scene *c) = {
 	part_of_huge,	device_memory,	file_cut,	two_at_once,  torn_huge,      moved_away,
 	never_written,	with_a_hole,	fails,		at_the_limit, killed,	      left_while_moving,
 	two_payers,	whole_huge,	live_update,	memory_goes,  another_unmaps, looks_like_it_goes,
-	two_at_once,
+	two_at_once,	large_folios,
 };
 
 void fz_idiom(struct fz_random *r, const struct fz_live *live, struct fz_sequence *s)

@@ -261,11 +261,12 @@ void fz_mapping_add_bar(struct fz_model *m, unsigned int who, uint32_t iova, uns
 /**
  * fz_bar_page() - page of the BAR behind a page of where it is mapped
  *
- * Places of 64 pages stand in another order there, so that neighbours are none in the BAR.
+ * In the first half places of 64 pages stand in another order there, so that neighbours are none in
+ * the BAR.
  */
 static inline unsigned int fz_bar_page(unsigned int page)
 {
-	return page ^ 64;
+	return page < FZ_HUGE ? page ^ 64 : page;
 }
 
 /** fz_mapping_remove() - unmap */

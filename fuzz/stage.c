@@ -135,6 +135,22 @@ static struct fz_model *new_model(void)
 	return m;
 }
 
+/* Since 6.8 anonymous memory may have folios of other sizes than a page and a huge one. */
+#define FOLIOS "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
+
+static void allow_folios(struct fz_session *s)
+{
+	FILE *f = fopen(FOLIOS, "re");
+
+	/* "always inherit [madvise] never" */
+	if (f && fscanf(f, "%*[^[][%15[a-z]", s->folios) == 1)
+		hf_proc_write_file(FOLIOS, "madvise");
+	else
+		s->folios[0] = '\0';
+	if (f)
+		fclose(f);
+}
+
 int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 {
 	const char *slow = getenv("HOLDFAST_SLOW");
@@ -171,6 +187,7 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 	if (!ret)
 		ret = hf_proc_snapshot(&s->first);
 	s->snapped = !ret;
+	allow_folios(s);
 	if (!ret)
 		ret = open_groups(s);
 	if (!ret)
@@ -216,6 +233,8 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 			close(s->file[i]);
 	if (s->told >= 0)
 		close(s->told);
+	if (s->folios[0])
+		hf_proc_write_file(FOLIOS, s->folios);
 	if (s->shared)
 		fz_shared_close(s->shared);
 	if (s->m)
