@@ -79,8 +79,8 @@ int64_t fz_play_bar_mmap(struct fz_session *s, const struct fz_op *op)
 	if (!fz_expect(s, ret, (int64_t)place_addr(place), "mmap of a BAR"))
 		return ret < 0 ? ret : 0;
 	for (unsigned int i = place; i < place + places; i++)
-		if (s->m->proc[0].bar[i] < count)
-			s->m->proc[0].bar[i] = (uint8_t)count;
+		if (fz_space(s->m, 0)->bar[i] < count)
+			fz_space(s->m, 0)->bar[i] = (uint8_t)count;
 	return 0;
 }
 
@@ -92,7 +92,7 @@ int64_t fz_play_bar_munmap(struct fz_session *s, const struct fz_op *op)
 
 	ret = fz_call(s, 0, SYS_munmap, place_addr(place), places * PLACE * FZ_PAGE_BYTES, 0, 0, 0);
 	fz_expect(s, ret, 0, "munmap of a BAR");
-	memset(&s->m->proc[0].bar[place], 0, places);
+	memset(&fz_space(s->m, 0)->bar[place], 0, places);
 	return ret;
 }
 
@@ -102,8 +102,8 @@ static unsigned int bar_run(const struct fz_session *s, unsigned int who, unsign
 	unsigned int n = 0;
 
 	for (; place < PLACES; place++) {
-		n += s->m->proc[who].bar[place];
-		if (s->m->proc[who].bar[place] < PLACE)
+		n += fz_space(s->m, who)->bar[place];
+		if (fz_space(s->m, who)->bar[place] < PLACE)
 			break;
 	}
 	return n;

@@ -37,7 +37,7 @@ static bool undecided(const struct fz_session *s, unsigned int who, unsigned int
 		      unsigned int count, unsigned int prot)
 {
 	for (unsigned int i = 0; prot == FZ_PROT_READ && i < count && page + i < FZ_PAGES; i++)
-		if (s->m->proc[who].pte[page + i].prot == FZ_PROT_WRITE)
+		if (fz_pte(s->m, who, page + i)->prot == FZ_PROT_WRITE)
 			return true;
 	return false;
 }
@@ -51,7 +51,7 @@ static void partly_faulted(struct fz_session *s, unsigned int who, unsigned int 
 					     FZ_POPULATE_WRITE } };
 
 	for (unsigned int i = 0; i < count && page + i < FZ_PAGES; i++) {
-		if (s->m->proc[who].pte[page + i].vma == FZ_VMA_PRIVATE) {
+		if (fz_pte(s->m, who, page + i)->vma == FZ_VMA_PRIVATE) {
 			fz_play_madvise(s, &look);
 			return;
 		}
@@ -249,14 +249,15 @@ static void judge(struct fz_session *s, const struct request *r, const struct fz
 		judge_unmap(s, r, slot, slot->ret);
 }
 
-/* One that fails may have kept the other from the last pages of their common limit, for a moment. */
+/* One that fails may have kept the other from the last pages of their common count, for a moment. */
 static bool out_of_room(struct fz_session *s, const struct request r[2], struct fz_slot *const slot[2])
 {
-	const struct fz_proc *p = &s->m->proc[r[0].who];
+	const struct fz_proc *p = &s->m->proc[r[0].who], *q = &s->m->proc[r[1].who];
+	const uint64_t limit = p->limit < q->limit ? p->limit : q->limit;
 
-	return r[0].who == r[1].who && r[0].code == FZ_MAP && r[1].code == FZ_MAP && !p->ipc_lock &&
+	return p->mm == q->mm && r[0].code == FZ_MAP && r[1].code == FZ_MAP && !p->ipc_lock &&
 	       (slot[0]->ret == -ENOMEM || slot[1]->ret == -ENOMEM) && slot[0]->ret && slot[1]->ret &&
-	       fz_proc_locked(s->m, r[0].who) + r[0].count + r[1].count > p->limit;
+	       fz_proc_locked(s->m, r[0].who) + r[0].count + r[1].count > limit;
 }
 
 int64_t fz_play_two(struct fz_session *s, const struct fz_op *op, unsigned int lead)
@@ -319,7 +320,7 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int iova = fz_op_arg(op, 0), page = fz_op_arg(op, 1);
 	const struct timespec delay = { .tv_nsec = 1000L * fz_op_arg(op, 3) };
-	const unsigned int child = FZ_PROCS - 1, c = fz_op_arg(op, 4);
+	const unsigned int child = FZ_PROCS - 1, c = fz_op_arg(op, 4) & FZ_KILLED_OTHER;
 	unsigned int count = fz_op_arg(op, 2);
 	struct fz_slot *slot = fz_slot(s, child);
 	struct vfio_iommu_type1_dma_map map = {
@@ -327,6 +328,7 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 		.iova = fz_iova(iova),
 	};
 	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = fz_iova(iova) };
+	const bool shared = fz_op_arg(op, 4) & FZ_KILLED_SHARED;
 	const struct fz_op fork = { .code = FZ_FORK, .arg = { (uint16_t)child } };
 	const struct fz_op kill = { .code = FZ_KILL, .arg = { (uint16_t)child } };
 	int64_t ret;
@@ -337,7 +339,9 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 	if (fz_alive(s, child) || !s->m->container[c].typed ||
 	    fz_mapping_overlaps(s->m, c, iova, count))
 		return FZ_SKIPPED;
-	ret = fz_play_fork(s, &fork);
+	if (shared && !fz_model_room(s->m, FZ_PAGES))
+		return FZ_SKIPPED;
+	ret = shared ? fz_play_share(s, &fork) : fz_play_fork(s, &fork);
 	if (ret)
 		return ret;
 	fill_slot(s, slot, c, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
@@ -354,6 +358,8 @@ int64_t fz_play_killed(struct fz_session *s, const struct fz_op *op)
 	fz_expect(s, ret, 0, "unmap of what a killed process mapped");
 	if (!ret && unmap.size)
 		fz_expect(s, (int64_t)unmap.size, (int64_t)(count * FZ_PAGE_BYTES), "bytes unmapped:");
-	/* What the child had pinned, a fork of it might have copied: nobody else saw it. */
+	/* What a fork's child had pinned nobody else saw; of shared memory a part may have been copied. */
+	if (shared)
+		fz_settle_private(s, 0, page, count);
 	return ret;
 }

@@ -36,7 +36,7 @@ static struct range range_of(const struct fz_op *op, unsigned int first)
 
 static struct fz_pte *pte_of(struct fz_session *s, unsigned int who, unsigned int page)
 {
-	return &s->m->proc[who].pte[page];
+	return &fz_space(s->m, who)->pte[page];
 }
 
 /* Pages from the first one that are in some area. */

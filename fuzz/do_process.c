@@ -22,7 +22,7 @@ int64_t fz_play_fork(struct fz_session *s, const struct fz_op *op)
 		return FZ_SKIPPED;
 	/* Older kernels warn by themselves when a fork with a BAR mapped fails or is undone. */
 	for (unsigned int place = 0; place < 16 && !fz_new_enough(s, 609); place++)
-		if (s->m->proc[0].bar[place])
+		if (fz_space(s->m, 0)->bar[place])
 			return FZ_SKIPPED;
 	atomic_store(&fz_slot(s, child)->state, FZ_IDLE);
 	slot->what = FZ_DO_FORK;
@@ -34,6 +34,27 @@ int64_t fz_play_fork(struct fz_session *s, const struct fz_op *op)
 	else if (ret != -ENOMEM)
 		fz_expect(s, ret, 0, "fork");
 	return ret > 0 ? 0 : ret;
+}
+
+int64_t fz_play_share(struct fz_session *s, const struct fz_op *op)
+{
+	const unsigned int child = fz_op_arg(op, 0);
+	struct fz_slot *slot = fz_slot(s, 0);
+	int64_t ret;
+
+	if (fz_alive(s, child))
+		return FZ_SKIPPED;
+	atomic_store(&fz_slot(s, child)->state, FZ_IDLE);
+	slot->what = FZ_DO_SHARE;
+	slot->arg[0] = child;
+	slot->arg[1] = fz_op_arg(op, 1);
+	ret = fz_request(s, 0);
+	if (ret <= 0) {
+		fz_expect(s, ret, 0, "clone with CLONE_VM");
+		return ret;
+	}
+	fz_proc_share(s->m, 0, child);
+	return 0;
 }
 
 /* Wait until a process is gone. */

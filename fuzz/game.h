@@ -206,7 +206,7 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_device_read,
 	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
 	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
-	fz_play_together, fz_play_signals, fz_play_killed;
+	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share;
 
 /**
  * fz_settle_private() - look up which private pages of a file a process has copies of by now

@@ -380,8 +380,22 @@ static void killed(struct scene *c)
 		c->s->setup |= FZ_SETUP_USER;
 	add(c, FZ_WRITE, 0, c->page, 1 + below(c, 16), 0, 0);
 	add(c, FZ_KILLED, c->iova, one_in(c, 2) ? c->page : 0, FZ_FILE_PAGES, below(c, 600),
-	    c->other);
+	    (c->other ? FZ_KILLED_OTHER : 0) | (one_in(c, 2) ? FZ_KILLED_SHARED : 0));
 	map(c, 0, c->iova, c->page, c->count);
+}
+
+/* Two processes, one address space, until one of them goes. */
+static void one_space(struct scene *c)
+{
+	mapped(c, 0);
+	add(c, FZ_SHARE, c->child, one_in(c, 3), 0, 0, 0);
+	map(c, c->child, c->iova + c->count, c->page, c->count);
+	unmap(c, c->child);
+	if (one_in(c, 2))
+		add(c, FZ_EXEC, one_in(c, 3) ? c->child : 0, 0, 0, 0, 0);
+	else
+		add(c, FZ_EXIT, c->child, 0, 0, 0, 0);
+	add(c, FZ_UNMAP, 0, c->other, c->iova + c->count, c->count, 0);
 }
 
 static void moved_away(struct scene *c)
@@ -426,7 +440,7 @@ static void (*const idiom[])(struct scene *c) = {
 	part_of_huge,	device_memory,	file_cut,	two_at_once,  torn_huge,      moved_away,
 	never_written,	with_a_hole,	fails,		at_the_limit, killed,	      left_while_moving,
 	two_payers,	whole_huge,	live_update,	memory_goes,  another_unmaps, looks_like_it_goes,
-	two_at_once,	large_folios,
+	two_at_once,	large_folios,	one_space,
 };
 
 void fz_idiom(struct fz_random *r, const struct fz_live *live, struct fz_sequence *s)

@@ -73,7 +73,7 @@ void fz_area_set(struct fz_model *m, unsigned int who, unsigned int page, unsign
 	if (kind == FZ_KIND_SHIFTED)
 		offset = (offset + (fz_huge(page) ? FZ_HUGE : 7)) % FZ_FILE_PAGES;
 	for (unsigned int i = 0; i < count; i++) {
-		struct fz_pte *pte = &m->proc[who].pte[page + i];
+		struct fz_pte *pte = &fz_space(m, who)->pte[page + i];
 
 		drop(m, pte);
 		*pte = (struct fz_pte){ .vma = vma[kind], .prot = (uint8_t)prot,
@@ -84,15 +84,15 @@ void fz_area_set(struct fz_model *m, unsigned int who, unsigned int page, unsign
 void fz_area_clear(struct fz_model *m, unsigned int who, unsigned int page, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		drop(m, &m->proc[who].pte[page + i]);
-		m->proc[who].pte[page + i] = (struct fz_pte){ 0 };
+		drop(m, &fz_space(m, who)->pte[page + i]);
+		fz_space(m, who)->pte[page + i] = (struct fz_pte){ 0 };
 	}
 }
 
 void fz_area_move(struct fz_model *m, unsigned int who, unsigned int page, unsigned int count,
 		  unsigned int to, unsigned int new_count)
 {
-	struct fz_pte *pte = m->proc[who].pte;
+	struct fz_pte *pte = fz_space(m, who)->pte;
 	const struct fz_pte first = pte[page];
 
 	fz_area_clear(m, who, to, new_count);
@@ -112,7 +112,7 @@ void fz_area_move(struct fz_model *m, unsigned int who, unsigned int page, unsig
 
 bool fz_page_beyond(const struct fz_model *m, unsigned int who, unsigned int page)
 {
-	const struct fz_pte *pte = &m->proc[who].pte[page];
+	const struct fz_pte *pte = fz_pte(m, who, page);
 
 	return (pte->vma == FZ_VMA_SHARED || pte->vma == FZ_VMA_PRIVATE) &&
 	       pte->offset >= FZ_FILE_PAGES;
@@ -125,7 +125,7 @@ static uint32_t file_frame(const struct fz_model *m, unsigned int page, const st
 
 void fz_page_drop(struct fz_model *m, unsigned int who, unsigned int page)
 {
-	drop(m, &m->proc[who].pte[page]);
+	drop(m, &fz_space(m, who)->pte[page]);
 }
 
 /* For one page of an area that is not shared. */
@@ -149,7 +149,7 @@ static uint32_t own(struct fz_model *m, unsigned int page, struct fz_pte *pte)
 
 uint32_t fz_page_own(struct fz_model *m, unsigned int who, unsigned int page)
 {
-	struct fz_pte *pte = &m->proc[who].pte[page];
+	struct fz_pte *pte = &fz_space(m, who)->pte[page];
 
 	if (pte->vma == FZ_VMA_SHARED) {
 		uint32_t *slot = &m->file[fz_huge(page)][pte->offset];
@@ -163,7 +163,7 @@ uint32_t fz_page_own(struct fz_model *m, unsigned int who, unsigned int page)
 		const unsigned int first = page / FZ_HUGE * FZ_HUGE;
 
 		for (unsigned int i = first; i < first + FZ_HUGE; i++)
-			own(m, i, &m->proc[who].pte[i]);
+			own(m, i, &fz_space(m, who)->pte[i]);
 		return pte->frame;
 	}
 	return own(m, page, pte);
@@ -171,7 +171,7 @@ uint32_t fz_page_own(struct fz_model *m, unsigned int who, unsigned int page)
 
 uint32_t fz_page_frame(const struct fz_model *m, unsigned int who, unsigned int page)
 {
-	const struct fz_pte *pte = &m->proc[who].pte[page];
+	const struct fz_pte *pte = fz_pte(m, who, page);
 
 	if (pte->vma == FZ_VMA_ANON || (pte->vma == FZ_VMA_PRIVATE && pte->frame))
 		return pte->frame;
@@ -180,7 +180,7 @@ uint32_t fz_page_frame(const struct fz_model *m, unsigned int who, unsigned int 
 
 bool fz_page_readable(const struct fz_model *m, unsigned int who, unsigned int page)
 {
-	const struct fz_pte *pte = &m->proc[who].pte[page];
+	const struct fz_pte *pte = fz_pte(m, who, page);
 
 	/* The CPU cannot forbid reading what may be written. */
 	return pte->vma && pte->prot && !fz_page_beyond(m, who, page);
@@ -188,7 +188,7 @@ bool fz_page_readable(const struct fz_model *m, unsigned int who, unsigned int p
 
 bool fz_page_writable(const struct fz_model *m, unsigned int who, unsigned int page)
 {
-	const struct fz_pte *pte = &m->proc[who].pte[page];
+	const struct fz_pte *pte = fz_pte(m, who, page);
 
 	return pte->vma && pte->prot & FZ_PROT_WRITE && !fz_page_beyond(m, who, page);
 }
@@ -211,7 +211,7 @@ uint64_t fz_page_tag(const struct fz_model *m, unsigned int who, unsigned int pa
 
 void fz_page_seen(struct fz_model *m, unsigned int who, unsigned int page, uint64_t tag)
 {
-	struct fz_pte *pte = &m->proc[who].pte[page];
+	struct fz_pte *pte = &fz_space(m, who)->pte[page];
 	struct fz_frame *f = &m->frame[pte->frame];
 
 	if (!pte->frame || !f->lazy)
@@ -235,7 +235,7 @@ void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, un
 		m->file[file][i] = 0;
 	for (unsigned int who = 0; copies && who < FZ_PROCS; who++) {
 		for (unsigned int page = first; m->proc[who].alive && page < end; page++) {
-			struct fz_pte *pte = &m->proc[who].pte[page];
+			struct fz_pte *pte = &fz_space(m, who)->pte[page];
 
 			if (pte->vma == FZ_VMA_PRIVATE && pte->offset - offset < count)
 				drop(m, pte);
@@ -243,15 +243,36 @@ void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, un
 	}
 }
 
+/* One that no process has; there is one, as there is for each process. */
+static unsigned int free_space(const struct fz_model *m)
+{
+	bool used[FZ_PROCS] = { false };
+	unsigned int space = 0;
+
+	for (unsigned int who = 0; who < FZ_PROCS; who++)
+		used[m->proc[who].space] |= m->proc[who].alive;
+	while (used[space])
+		space++;
+	return space;
+}
+
+static void new_mm(struct fz_model *m, struct fz_proc *p)
+{
+	p->mm = m->mms++;
+	m->mm_alive[p->mm] = true;
+}
+
 void fz_proc_fork(struct fz_model *m, unsigned int who, unsigned int child)
 {
-	struct fz_proc *from = &m->proc[who], *to = &m->proc[child];
+	struct fz_proc *to = &m->proc[child];
+	const unsigned int space = free_space(m);
 
-	*to = *from;
-	to->mm = m->mms++;
-	m->mm_alive[to->mm] = true;
+	*to = m->proc[who];
+	to->space = space;
+	m->space[space] = *fz_space(m, who);
+	new_mm(m, to);
 	for (unsigned int page = 0; page < FZ_PAGES; page++) {
-		struct fz_pte *pte = &to->pte[page];
+		struct fz_pte *pte = &m->space[space].pte[page];
 
 		if (pte->flags & FZ_NOFORK) {
 			*pte = (struct fz_pte){ 0 };
@@ -274,20 +295,30 @@ void fz_proc_fork(struct fz_model *m, unsigned int who, unsigned int child)
 	}
 }
 
+void fz_proc_share(struct fz_model *m, unsigned int who, unsigned int child)
+{
+	m->proc[child] = m->proc[who];
+}
+
 void fz_proc_exit(struct fz_model *m, unsigned int who)
 {
-	fz_area_clear(m, who, 0, FZ_PAGES);
-	m->mm_alive[m->proc[who].mm] = false;
+	const unsigned int mm = m->proc[who].mm;
+
 	m->proc[who].alive = false;
+	m->mm_alive[mm] = fz_proc_of(m, mm) < FZ_PROCS;
+	if (!m->mm_alive[mm])
+		fz_area_clear(m, who, 0, FZ_PAGES);
 }
 
 void fz_proc_exec(struct fz_model *m, unsigned int who)
 {
-	fz_area_clear(m, who, 0, FZ_PAGES);
-	memset(m->proc[who].bar, 0, sizeof(m->proc[who].bar));
-	m->mm_alive[m->proc[who].mm] = false;
-	m->proc[who].mm = m->mms++;
-	m->mm_alive[m->proc[who].mm] = true;
+	struct fz_proc *p = &m->proc[who];
+
+	fz_proc_exit(m, who);
+	p->space = free_space(m);
+	p->alive = true;
+	memset(fz_space(m, who), 0, sizeof(*fz_space(m, who)));
+	new_mm(m, p);
 }
 
 unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm)
@@ -305,7 +336,7 @@ uint64_t fz_proc_locked(const struct fz_model *m, unsigned int who)
 	uint64_t pages = 0;
 
 	for (unsigned int page = 0; page < FZ_PAGES; page++)
-		pages += p->pte[page].flags & FZ_LOCKED;
+		pages += fz_pte(m, who, page)->flags & FZ_LOCKED;
 	for (unsigned int i = 0; i < FZ_MAPPINGS; i++) {
 		const struct fz_mapping *map = &m->mapping[i];
 
@@ -338,7 +369,7 @@ bool fz_mapping_overlaps(struct fz_model *m, unsigned int container, uint32_t io
 
 bool fz_pinnable(const struct fz_model *m, unsigned int who, unsigned int page, unsigned int prot)
 {
-	const struct fz_pte *pte = &m->proc[who].pte[page];
+	const struct fz_pte *pte = fz_pte(m, who, page);
 
 	return pte->vma && !fz_page_beyond(m, who, page) &&
 	       pte->prot & (prot & FZ_PROT_WRITE ? FZ_PROT_WRITE : FZ_PROT_READ);
@@ -410,7 +441,7 @@ bool fz_mapping_parted(const struct fz_model *m, const struct fz_mapping *map, u
 	if (map->bar || map->stale || who == FZ_PROCS)
 		return false;
 	/* After VFIO_DMA_MAP_FLAG_VADDR a mapping may reach beyond the arena. */
-	if (page >= FZ_PAGES || !m->proc[who].pte[page].vma)
+	if (page >= FZ_PAGES || !fz_pte(m, who, page)->vma)
 		return true;
 	return fz_page_frame(m, who, page) != m->pinned[map->pinned + i];
 }
@@ -423,6 +454,6 @@ bool fz_mapping_open(const struct fz_model *m, const struct fz_mapping *map, uns
 		return true;
 	if (map->stale || who == FZ_PROCS || page >= FZ_PAGES)
 		return false;
-	return m->proc[who].pte[page].vma == FZ_VMA_PRIVATE && !m->proc[who].pte[page].frame &&
-	       file_frame(m, page, &m->proc[who].pte[page]) == m->pinned[map->pinned + i];
+	return fz_pte(m, who, page)->vma == FZ_VMA_PRIVATE && !fz_pte(m, who, page)->frame &&
+	       file_frame(m, page, fz_pte(m, who, page)) == m->pinned[map->pinned + i];
 }

@@ -80,21 +80,29 @@ struct fz_pte {
 };
 
 /**
+ * struct fz_space - what an address space has in it
+ * @bar: pages of each place of the BAR that are mapped
+ * @pte: the arena
+ */
+struct fz_space {
+	uint8_t bar[16];
+	struct fz_pte pte[FZ_PAGES];
+};
+
+/**
  * struct fz_proc - a process
  * @alive: it is there
  * @ipc_lock: it has CAP_IPC_LOCK
- * @mm: number of its address space, which exec changes
+ * @mm: number of its address space, which exec changes; processes that share one have the same
+ * @space: index of what is in it
  * @limit: RLIMIT_MEMLOCK, pages
- * @bar: pages of each place of the BAR that are mapped
- * @pte: the arena
  */
 struct fz_proc {
 	bool alive;
 	bool ipc_lock;
 	unsigned int mm;
+	unsigned int space;
 	uint64_t limit;
-	uint8_t bar[16];
-	struct fz_pte pte[FZ_PAGES];
 };
 
 /**
@@ -141,6 +149,7 @@ struct fz_container {
 
 struct fz_model {
 	struct fz_proc proc[FZ_PROCS];
+	struct fz_space space[FZ_PROCS];
 	struct fz_container container[FZ_CONTAINERS];
 	struct fz_mapping mapping[FZ_MAPPINGS];
 	uint32_t file[2][FZ_FILE_PAGES];
@@ -156,6 +165,19 @@ struct fz_model {
 
 /** fz_model_begin() - nothing is there, but a first process with an empty arena */
 void fz_model_begin(struct fz_model *m);
+
+/** fz_space() - what a process has in its address space */
+static inline struct fz_space *fz_space(struct fz_model *m, unsigned int who)
+{
+	return &m->space[m->proc[who].space];
+}
+
+/** fz_pte() - a page of the arena in a process */
+static inline const struct fz_pte *fz_pte(const struct fz_model *m, unsigned int who,
+					  unsigned int page)
+{
+	return &m->space[m->proc[who].space].pte[page];
+}
 
 /** fz_model_room() - can @pages more frames and pins be had? */
 bool fz_model_room(const struct fz_model *m, unsigned int pages);
@@ -227,13 +249,16 @@ void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, un
 /** fz_proc_fork() - @child is a copy of @who */
 void fz_proc_fork(struct fz_model *m, unsigned int who, unsigned int child);
 
-/** fz_proc_exit() - it is gone, and its memory with it */
+/** fz_proc_share() - @child is a new process in the address space of @who (CLONE_VM) */
+void fz_proc_share(struct fz_model *m, unsigned int who, unsigned int child);
+
+/** fz_proc_exit() - it is gone, and its memory with it, if no other process shares that */
 void fz_proc_exit(struct fz_model *m, unsigned int who);
 
-/** fz_proc_exec() - its memory is gone, and it has new one */
+/** fz_proc_exec() - the same, but that it has new memory */
 void fz_proc_exec(struct fz_model *m, unsigned int who);
 
-/** fz_proc_of() - who has this address space; FZ_PROCS: nobody */
+/** fz_proc_of() - who has this address space, the first of them; FZ_PROCS: nobody */
 unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm);
 
 /** fz_proc_locked() - pages that count against the process's limit (VmLck) */

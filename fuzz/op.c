@@ -19,6 +19,7 @@ static const char *const advices[] = { "dontneed",    "free",	      "remove",	  
 				       "populate-write", NULL };
 static const char *const files[] = { "memory", "huge", NULL };
 static const char *const dirties[] = { "start", "stop", "get", "unmap", NULL };
+static const char *const killed[] = { "own", "other", "shared", "shared-other", NULL };
 static const char *const pressures[] = { "reclaim", "compact", "caches", NULL };
 
 #define WHO { FZ_ARG_WHO, "who", FZ_PROCS, NULL }
@@ -77,7 +78,8 @@ static const struct fz_op_desc desc[FZ_CODES] = {
 	[FZ_FAIL] = { "fail", 2, { NUMBER("point", 256), NUMBER("after", 16) } },
 	[FZ_TOGETHER] = { "together", 2, { NUMBER("lead", 512) } },
 	[FZ_SIGNALS] = { "signals", 1, { NUMBER("period", 512) } },
-	[FZ_KILLED] = { "killed", 2, { IOVA, PAGE, COUNT, NUMBER("delay", 1024), CONTAINER } },
+	[FZ_KILLED] = { "killed", 2, { IOVA, PAGE, COUNT, NUMBER("delay", 1024), { FZ_ARG_CHOICE, "how", 4, killed } } },
+	[FZ_SHARE] = { "share", 5, { CHILD, NUMBER("files", 2) } },
 };
 
 const struct fz_op_desc *fz_op_desc(unsigned int code)

@@ -101,6 +101,8 @@ enum fz_code {
 	FZ_TOGETHER,
 	FZ_SIGNALS,
 	FZ_KILLED,
+	/* Came later, and stand here so that others keep their codes. */
+	FZ_SHARE,
 	FZ_CODES
 };
 
@@ -206,6 +208,9 @@ enum fz_pressure {
 #define FZ_PROT_WRITE 2U
 /** In FZ_MAP's "how", beside the protection: in the other container */
 #define FZ_HOW_OTHER 4U
+/** Bits of FZ_KILLED's "how": in container 1, by one that shares the first's address space */
+#define FZ_KILLED_OTHER 1U
+#define FZ_KILLED_SHARED 2U
 
 /** fz_op_desc() - an operation by its code; NULL for FZ_CODES and more */
 const struct fz_op_desc *fz_op_desc(unsigned int code);

@@ -72,6 +72,7 @@ static fz_play *const plays[FZ_CODES] = {
 	[FZ_TOGETHER] = fz_play_together,
 	[FZ_SIGNALS] = fz_play_signals,
 	[FZ_KILLED] = fz_play_killed,
+	[FZ_SHARE] = fz_play_share,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)
@@ -217,6 +218,8 @@ static bool uses_other(const struct fz_sequence *q)
 		const struct fz_op_desc *d = fz_op_desc(q->op[i].code);
 
 		if (q->op[i].code == FZ_MAP && fz_op_arg(&q->op[i], 4) & FZ_HOW_OTHER)
+			return true;
+		if (q->op[i].code == FZ_KILLED && fz_op_arg(&q->op[i], 4) & FZ_KILLED_OTHER)
 			return true;
 		for (unsigned int k = 0; k < FZ_ARGS; k++)
 			if (d->arg[k].type == FZ_ARG_CONTAINER && fz_op_arg(&q->op[i], k))

@@ -8,6 +8,10 @@
  *
  * Touching memory under test may raise SIGSEGV or SIGBUS; both are caught and told. Nothing else
  * in a worker lies in the arena, so no operation can take away what it runs on.
+ *
+ * Some share an address space (CLONE_VM), and with it all variables of this file and errno. Each has a
+ * stack of its own; of those who are at work at the same time all but one do a system call, which
+ * uses neither.
  */
 #include "worker.h"
 
@@ -18,6 +22,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,7 +45,11 @@
 #define SHARED_FD 900
 #define MARK "holdfast-fuzz-worker"
 #define WORDS (FZ_TAG_BYTES / sizeof(uint64_t))
+/* Enough for fork(), exec and a signal. */
+#define STACK_BYTES 65536
 
+/* Of workers that run in the address space of another; nobody else has the same number. */
+static _Alignas(16) uint8_t stack[FZ_PROCS][STACK_BYTES];
 static sigjmp_buf landing;
 /* What each of them does first. */
 static void (*enter_first)(void);
@@ -160,6 +169,28 @@ static int64_t become_two(struct fz_slot *slot)
 	return pid;
 }
 
+static int begin_shared(void *number)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (enter_first)
+		enter_first();
+	serve((unsigned int)(uintptr_t)number);
+}
+
+/* As vfork() does it, but that the parent goes on. */
+static int64_t share(struct fz_slot *slot)
+{
+	const unsigned int child = (unsigned int)slot->arg[0] % FZ_PROCS;
+	const pid_t pid = clone(begin_shared, stack[child] + STACK_BYTES,
+				CLONE_VM | (slot->arg[1] ? CLONE_FILES : 0) | SIGCHLD,
+				(void *)(uintptr_t)child);
+
+	if (pid < 0)
+		return -errno;
+	SHARED->slot[child].pid = pid;
+	return pid;
+}
+
 static int64_t become_other(unsigned int number)
 {
 	char text[8] = { (char)('0' + number), '\0' };
@@ -186,21 +217,34 @@ static int64_t start_second(void)
 	return -pthread_create(&thread, NULL, second, NULL);
 }
 
+/* By hand, because syscall() leaves its errno where another worker may leave its own. */
+static int64_t call(const struct fz_slot *slot)
+{
+	register uint64_t d __asm__("r10") = slot->arg[3];
+	register uint64_t e __asm__("r8") = slot->arg[4];
+	register uint64_t f __asm__("r9") = slot->arg[5];
+	int64_t ret = slot->nr;
+
+	__asm__ volatile("syscall"
+			 : "+a"(ret)
+			 : "D"(slot->arg[0]), "S"(slot->arg[1]), "d"(slot->arg[2]), "r"(d), "r"(e), "r"(f)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
 static int64_t perform(struct fz_slot *slot, unsigned int number)
 {
-	long ret;
-
 	switch (slot->what) {
 	case FZ_DO_CALL:
-		ret = syscall(slot->nr, slot->arg[0], slot->arg[1], slot->arg[2], slot->arg[3],
-			      slot->arg[4], slot->arg[5]);
-		return ret < 0 ? -errno : ret;
+		return call(slot);
 	case FZ_DO_LOOK:
 		return touch(slot, false);
 	case FZ_DO_POKE:
 		return touch(slot, true);
 	case FZ_DO_FORK:
 		return become_two(slot);
+	case FZ_DO_SHARE:
+		return share(slot);
 	case FZ_DO_EXEC:
 		return become_other(number);
 	case FZ_DO_FILL:

@@ -33,6 +33,7 @@ enum fz_do {
 	FZ_DO_LOOK, /* read tags: arg[0] address, arg[1] pages; struct fz_look */
 	FZ_DO_POKE, /* write tags: the same */
 	FZ_DO_FORK, /* arg[0]: the child's number */
+	FZ_DO_SHARE, /* the same, in one address space; arg[1]: and with one table of files */
 	FZ_DO_EXEC,
 	FZ_DO_EXIT,
 	FZ_DO_THREAD, /* have a thread serve the slot behind those of the processes */

@@ -170,6 +170,57 @@ static void charges_follow_the_process(void **state)
 	assert_null(only_mapping(m));
 }
 
+static void who_shares_an_address_space_shares_all_of_it(void **state)
+{
+	struct fz_model *m = *state;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_proc_share(m, 0, 1);
+	fz_page_write(m, 1, 3, 22);
+	fz_area_clear(m, 1, 4, 1);
+	assert_int_equal(sees(m, 0, 3), 22);
+	assert_false(fz_page_readable(m, 0, 4));
+	fz_mapping_add(m, 0, 1, 100, 3, 1, RW);
+	assert_int_equal(fz_proc_locked(m, 0), 1);
+	assert_int_equal(fz_proc_locked(m, 1), 1);
+	fz_page_write(m, 0, 3, 33);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+	/* A fork has its own. */
+	fz_proc_fork(m, 0, 2);
+	fz_page_write(m, 2, 3, 44);
+	assert_int_equal(sees(m, 1, 3), 33);
+	assert_int_equal(fz_proc_locked(m, 2), 0);
+}
+
+static void the_last_one_takes_the_address_space_along(void **state)
+{
+	struct fz_model *m = *state;
+	unsigned int mm;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_proc_share(m, 0, 1);
+	fz_proc_share(m, 0, 2);
+	mm = m->proc[0].mm;
+	fz_mapping_add(m, 0, 1, 100, 3, 2, RW);
+	/* The one that mapped goes; what it mapped is the others' as before. */
+	fz_proc_exit(m, 1);
+	assert_true(m->mm_alive[mm]);
+	assert_int_equal(fz_proc_locked(m, 0), 2);
+	assert_int_equal(sees(m, 2, 3), 11);
+	/* The next becomes another program: it alone has new memory. */
+	fz_proc_exec(m, 0);
+	assert_int_not_equal(m->proc[0].mm, mm);
+	assert_int_equal(fz_proc_locked(m, 0), 0);
+	assert_false(fz_page_readable(m, 0, 3));
+	assert_int_equal(fz_proc_locked(m, 2), 2);
+	assert_int_equal(sees(m, 2, 3), 11);
+	fz_page_drop(m, 2, 3);
+	assert_true(fz_mapping_parted(m, only_mapping(m), 0));
+	fz_proc_exit(m, 2);
+	assert_false(m->mm_alive[mm]);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+}
+
 static void ranges_are_clipped(void **state)
 {
 	unsigned int page = FZ_SMALL_PAGES - 2, count = 100;
@@ -201,6 +252,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lazily_freed_memory_is_there_or_not, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(charges_follow_the_process, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_shares_an_address_space_shares_all_of_it, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_last_one_takes_the_address_space_along, set_up,
+						tear_down),
 		cmocka_unit_test(ranges_are_clipped),
 	};
 
