@@ -84,7 +84,8 @@ void fz_settle_private(struct fz_session *s, unsigned int who, unsigned int page
 		if (pte->vma != FZ_VMA_PRIVATE || pte->frame ||
 		    pread(fd, &entry, 8, (off_t)(fz_addr(r.page + i) / FZ_PAGE_BYTES * 8)) != 8)
 			continue;
-		if (entry >> 63 && !(entry >> 61 & 1))
+		/* Present, or swapped out. */
+		if (entry >> 62 && !(entry >> 61 & 1))
 			fz_page_own(s->m, who, r.page + i);
 	}
 	if (fd >= 0)

@@ -79,6 +79,10 @@ struct fz_armed {
  * @kept: the model as it was before a try
  * @together: the device goes on reading during the next operation
  * @armed: what may fail in it
+ * @disk: there is a disk to swap to
+ * @swap: it is swap space now
+ * @swap_could: pages that could have been swapped out, since the session began
+ * @swap_left: pages that were
  * @stats: counts
  */
 struct fz_session {
@@ -120,6 +124,10 @@ struct fz_session {
 	struct fz_model *kept;
 	bool together;
 	struct fz_armed armed;
+	bool disk;
+	bool swap;
+	unsigned int swap_could;
+	unsigned int swap_left;
 	struct fz_verdict *v;
 	bool wrong;
 	bool hung;
@@ -206,7 +214,7 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_device_read,
 	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
 	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
-	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share;
+	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share, fz_play_swap;
 
 /**
  * fz_settle_private() - look up which private pages of a file a process has copies of by now
@@ -224,6 +232,15 @@ int64_t fz_will_unmap(struct fz_session *s, unsigned int c, unsigned int iova, u
 
 /** fz_apply_unmap() - everything that begins in or reaches into the range is gone */
 void fz_apply_unmap(struct fz_session *s, unsigned int c, unsigned int iova, unsigned int count);
+
+/** fz_swap_on() - have swap space, if this kernel can; fz_session.swap says so */
+void fz_swap_on(struct fz_session *s);
+
+/** fz_swap_off() - have none any more, when no process of the run is left */
+void fz_swap_off(struct fz_session *s);
+
+/** fz_swap_end() - nor the disk */
+void fz_swap_end(struct fz_session *s);
 
 /** fz_have_thread() - see that the first process has a second thread; Return: it has */
 bool fz_have_thread(struct fz_session *s);

@@ -398,6 +398,20 @@ static void one_space(struct scene *c)
 	add(c, FZ_UNMAP, 0, c->other, c->iova + c->count, c->count, 0);
 }
 
+/* Swapped out, but for what the device has; and back. */
+static void swapped(struct scene *c)
+{
+	const unsigned int sooner = below(c, c->page), twice = 2 * c->count;
+
+	mapped(c, 0);
+	add(c, FZ_WRITE, 0, c->page + c->count, 16, 0, 0);
+	add(c, FZ_SWAP, 0, c->page - sooner, twice, 0, 0);
+	map(c, 0, c->iova + c->count, c->page + below(c, twice), c->count);
+	if (!c->other)
+		add(c, FZ_DEVICE_WRITE, c->iova + below(c, twice), 16, 0, 0, 0);
+	add(c, FZ_SWAP, 0, c->page, twice, 0, 0);
+}
+
 static void moved_away(struct scene *c)
 {
 	mapped(c, 0);
@@ -440,7 +454,7 @@ static void (*const idiom[])(struct scene *c) = {
 	part_of_huge,	device_memory,	file_cut,	two_at_once,  torn_huge,      moved_away,
 	never_written,	with_a_hole,	fails,		at_the_limit, killed,	      left_while_moving,
 	two_payers,	whole_huge,	live_update,	memory_goes,  another_unmaps, looks_like_it_goes,
-	two_at_once,	large_folios,	one_space,
+	two_at_once,	large_folios,	one_space,	swapped,
 };
 
 void fz_idiom(struct fz_random *r, const struct fz_live *live, struct fz_sequence *s)

@@ -103,6 +103,7 @@ enum fz_code {
 	FZ_KILLED,
 	/* Came later, and stand here so that others keep their codes. */
 	FZ_SHARE,
+	FZ_SWAP,
 	FZ_CODES
 };
 

@@ -73,6 +73,7 @@ static fz_play *const plays[FZ_CODES] = {
 	[FZ_SIGNALS] = fz_play_signals,
 	[FZ_KILLED] = fz_play_killed,
 	[FZ_SHARE] = fz_play_share,
+	[FZ_SWAP] = fz_play_swap,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)
@@ -228,6 +229,14 @@ static bool uses_other(const struct fz_sequence *q)
 	return false;
 }
 
+static bool uses(const struct fz_sequence *q, enum fz_code code)
+{
+	for (unsigned int i = 0; i < q->n; i++)
+		if (q->op[i].code == code)
+			return true;
+	return false;
+}
+
 /* The other container; its group stays attached until it is detached or closed. */
 static int open_other(struct fz_session *s)
 {
@@ -307,6 +316,8 @@ static int begin(struct fz_session *s)
 		ret = hf_proc_snapshot(&s->before);
 	if (ret)
 		return ret;
+	if (uses(&s->played, FZ_SWAP))
+		fz_swap_on(s);
 	if (uses_other(&s->played))
 		ret = open_other(s);
 	if (!ret && s->played.setup & FZ_SETUP_AUDIT && !s->o.stock) {
@@ -479,6 +490,7 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 		return 1;
 	if (!ret)
 		ret = clear_containers(s);
+	fz_swap_off(s);
 	if (ret)
 		return ret;
 	balance(s);
