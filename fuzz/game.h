@@ -83,6 +83,7 @@ struct fz_armed {
  * @swap: it is swap space now
  * @swap_could: pages that could have been swapped out, since the session began
  * @swap_left: pages that were
+ * @cgroup: there is a memory cgroup
  * @stats: counts
  */
 struct fz_session {
@@ -128,6 +129,7 @@ struct fz_session {
 	bool swap;
 	unsigned int swap_could;
 	unsigned int swap_left;
+	bool cgroup;
 	struct fz_verdict *v;
 	bool wrong;
 	bool hung;
@@ -214,7 +216,8 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_device_read,
 	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
 	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
-	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share, fz_play_swap;
+	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share, fz_play_swap,
+	fz_play_starved;
 
 /**
  * fz_settle_private() - look up which private pages of a file a process has copies of by now
@@ -241,6 +244,15 @@ void fz_swap_off(struct fz_session *s);
 
 /** fz_swap_end() - nor the disk */
 void fz_swap_end(struct fz_session *s);
+
+/** fz_cgroup_end() - remove the memory cgroup, which has no process any more */
+void fz_cgroup_end(struct fz_session *s);
+
+/** fz_send_map() - ask a process for an FZ_MAP that makes sense, and do not wait */
+void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot);
+
+/** fz_judge_map() - was that the right answer to it? */
+void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer);
 
 /** fz_have_thread() - see that the first process has a second thread; Return: it has */
 bool fz_have_thread(struct fz_session *s);

@@ -412,6 +412,14 @@ static void swapped(struct scene *c)
 	add(c, FZ_SWAP, 0, c->page, twice, 0, 0);
 }
 
+/* Too little memory for all of it. */
+static void starved(struct scene *c)
+{
+	mapped(c, 0);
+	add(c, FZ_STARVED, c->iova + c->count, elsewhere(c), c->count, below(c, c->count),
+	    below(c, 2));
+}
+
 static void moved_away(struct scene *c)
 {
 	mapped(c, 0);
@@ -454,7 +462,7 @@ static void (*const idiom[])(struct scene *c) = {
 	part_of_huge,	device_memory,	file_cut,	two_at_once,  torn_huge,      moved_away,
 	never_written,	with_a_hole,	fails,		at_the_limit, killed,	      left_while_moving,
 	two_payers,	whole_huge,	live_update,	memory_goes,  another_unmaps, looks_like_it_goes,
-	two_at_once,	large_folios,	one_space,	swapped,
+	two_at_once,	large_folios,	one_space,	swapped,      starved,
 };
 
 void fz_idiom(struct fz_random *r, const struct fz_live *live, struct fz_sequence *s)

@@ -12,6 +12,8 @@
 
 #include "log_rules.h"
 
+#define BLOCKED "iommu-fault the fuzzer tries what must be blocked"
+
 static void announce(const char *what)
 {
 	char line[64];
@@ -37,7 +39,8 @@ int fz_log_open(struct fz_log *log)
 		return -EINVAL;
 	}
 	lseek(log->fd, 0, SEEK_END);
-	announce("iommu-fault the fuzzer tries what must be blocked");
+	log->starved = log->reporting = false;
+	announce(BLOCKED);
 	return 0;
 }
 
@@ -49,6 +52,29 @@ void fz_log_close(struct fz_log *log)
 	close(log->fd);
 	log->fd = -1;
 	regfree(&log->rules);
+}
+
+void fz_log_starving(struct fz_log *log, bool on)
+{
+	announce(on ? "memcg-oom, " BLOCKED : BLOCKED);
+	log->starved = true;
+}
+
+/* A part of the report of a memory cgroup that is full; as scripts/scan-log has it. */
+static bool is_starving(struct fz_log *log, const char *text)
+{
+	if (!log->starved)
+		return false;
+	if (strstr(text, " invoked oom-killer: ")) {
+		log->reporting = true;
+		return true;
+	}
+	if (strstr(text, "oom-kill:constraint=CONSTRAINT_MEMCG") ||
+	    (log->reporting && strstr(text, "Out of memory and no killable processes"))) {
+		log->reporting = false;
+		return true;
+	}
+	return log->reporting && strstr(text, "Call Trace:");
 }
 
 bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
@@ -69,10 +95,11 @@ bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
 			continue;
 		text++;
 		text[strcspn(text, "\n")] = '\0';
-		if (regexec(&log->rules, text, 0, NULL, 0))
+		if (is_starving(log, text) || regexec(&log->rules, text, 0, NULL, 0))
 			continue;
 		snprintf(line, size, "%s", text);
 		found = true;
 	}
+	log->starved = log->reporting = false;
 	return found;
 }

@@ -15,10 +15,14 @@
  * struct fz_log - a reader
  * @fd: /dev/kmsg, not blocking; -1 when closed
  * @rules: what is a surprise
+ * @starved: since what was read last a process may have met a memory cgroup's limit
+ * @reporting: in the middle of the kernel's report of that
  */
 struct fz_log {
 	int fd;
 	regex_t rules;
+	bool starved;
+	bool reporting;
 };
 
 /**
@@ -31,6 +35,13 @@ int fz_log_open(struct fz_log *log);
 
 /** fz_log_close() - take the announcement back, and close */
 void fz_log_close(struct fz_log *log);
+
+/**
+ * fz_log_starving() - from here on a process may meet the limit of its memory cgroup, or no more
+ *
+ * What the kernel reports of that is no surprise.
+ */
+void fz_log_starving(struct fz_log *log, bool on);
 
 /**
  * fz_log_surprise() - read what is new

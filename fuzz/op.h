@@ -104,6 +104,7 @@ enum fz_code {
 	/* Came later, and stand here so that others keep their codes. */
 	FZ_SHARE,
 	FZ_SWAP,
+	FZ_STARVED,
 	FZ_CODES
 };
 

@@ -74,6 +74,7 @@ static fz_play *const plays[FZ_CODES] = {
 	[FZ_KILLED] = fz_play_killed,
 	[FZ_SHARE] = fz_play_share,
 	[FZ_SWAP] = fz_play_swap,
+	[FZ_STARVED] = fz_play_starved,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)

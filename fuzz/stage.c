@@ -232,6 +232,7 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 		if (s->file[i] >= 0)
 			close(s->file[i]);
 	fz_swap_end(s);
+	fz_cgroup_end(s);
 	if (s->told >= 0)
 		close(s->told);
 	if (s->folios[0])
