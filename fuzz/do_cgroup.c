@@ -192,6 +192,8 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 		fz_expect(s, (int64_t)unmap.size, answer < 0 ? 0 : (int64_t)(count * FZ_PAGE_BYTES),
 			  "bytes unmapped:");
 	if (!s->wrong)
+		fz_check_blocked(s, iova);
+	if (!s->wrong)
 		check_group_empty(s);
 	return answer == 1 ? -ESRCH : answer;
 }

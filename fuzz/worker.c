@@ -220,15 +220,16 @@ static int64_t start_second(void)
 /* By hand, because syscall() leaves its errno where another worker may leave its own. */
 static int64_t call(const struct fz_slot *slot)
 {
-	register uint64_t d __asm__("r10") = slot->arg[3];
-	register uint64_t e __asm__("r8") = slot->arg[4];
-	register uint64_t f __asm__("r9") = slot->arg[5];
 	int64_t ret = slot->nr;
 
-	__asm__ volatile("syscall"
+	__asm__ volatile("movq %[d], %%r10\n\t"
+			 "movq %[e], %%r8\n\t"
+			 "movq %[f], %%r9\n\t"
+			 "syscall"
 			 : "+a"(ret)
-			 : "D"(slot->arg[0]), "S"(slot->arg[1]), "d"(slot->arg[2]), "r"(d), "r"(e), "r"(f)
-			 : "rcx", "r11", "memory");
+			 : "D"(slot->arg[0]), "S"(slot->arg[1]), "d"(slot->arg[2]),
+			   [d] "r"(slot->arg[3]), [e] "r"(slot->arg[4]), [f] "r"(slot->arg[5])
+			 : "rcx", "r8", "r9", "r10", "r11", "memory");
 	return ret;
 }
 
