@@ -38,15 +38,6 @@ static bool have_group(struct fz_session *s)
 	return true;
 }
 
-void fz_cgroup_end(struct fz_session *s)
-{
-	const struct timespec nap = { .tv_nsec = 10000000 };
-
-	for (unsigned int i = 0; s->cgroup && rmdir(GROUP) && i < 200; i++)
-		nanosleep(&nap, NULL);
-	s->cgroup = false;
-}
-
 /* A number in one of the group's files; with @key, in the line of that name. */
 static int64_t group_number(const char *file, const char *key)
 {
@@ -59,6 +50,38 @@ static int64_t group_number(const char *file, const char *key)
 	if (key)
 		at = strstr(text, key);
 	return at && sscanf(at + (key ? strlen(key) : 0), "%lld", &n) == 1 ? n : -1;
+}
+
+/*
+ * Pages that are charged to the group go with the last pin. Only at a session's end, since the kernel may
+ * take two seconds to add the numbers of its CPUs up.
+ */
+static void check_empty(struct fz_session *s)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	int64_t anon = 0;
+
+	s->stats.checks[FZ_ORACLE_BALANCE]++;
+	for (unsigned int i = 0; i < 300 * s->slow; i++) {
+		anon = group_number("memory.stat", "anon ");
+		if (anon <= 0)
+			return;
+		nanosleep(&nap, NULL);
+	}
+	fz_object(s, FZ_ORACLE_BALANCE, "cgroup",
+		  "%lld bytes of processes that are gone are still charged to their memory cgroup",
+		  (long long)anon);
+}
+
+void fz_cgroup_end(struct fz_session *s)
+{
+	const struct timespec nap = { .tv_nsec = 10000000 };
+
+	if (s->cgroup && !s->hung)
+		check_empty(s);
+	for (unsigned int i = 0; s->cgroup && rmdir(GROUP) && i < 200; i++)
+		nanosleep(&nap, NULL);
+	s->cgroup = false;
 }
 
 /* Put a process into the group, with room for so many pages more. */
@@ -95,23 +118,6 @@ static unsigned int needed(const struct fz_session *s, unsigned int who, unsigne
 		n += pte->vma == FZ_VMA_ANON && (!pte->frame || s->m->frame[pte->frame].refs > 1);
 	}
 	return n;
-}
-
-/* Pages that are still charged to the group's processes go with the last pin. */
-static void check_group_empty(struct fz_session *s)
-{
-	const struct timespec nap = { .tv_nsec = 5000000 };
-	int64_t anon = 0;
-
-	s->stats.checks[FZ_ORACLE_BALANCE]++;
-	for (unsigned int i = 0; i < 400 * s->slow; i++) {
-		anon = group_number("memory.stat", "anon ");
-		if (anon <= 0)
-			return;
-		nanosleep(&nap, NULL);
-	}
-	fz_object(s, FZ_ORACLE_BALANCE, "cgroup", "%lld bytes of a process that is gone are still charged to its memory cgroup",
-		  (long long)anon);
 }
 
 /* Map, with the limit in force; 1: the process was killed. */
@@ -193,7 +199,5 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 			  "bytes unmapped:");
 	if (!s->wrong)
 		fz_check_blocked(s, iova);
-	if (!s->wrong)
-		check_group_empty(s);
 	return answer == 1 ? -ESRCH : answer;
 }

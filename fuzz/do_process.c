@@ -12,13 +12,29 @@
 
 #include "game.h"
 
+/*
+ * Linux 6.1 to 6.12 (7.2 not) copy a pinned huge page for the child with an entry that may be written to,
+ * also where the area may not be: what the child can do there is a mistake of theirs.
+ */
+static bool would_be_writable(const struct fz_session *s)
+{
+	for (unsigned int page = FZ_SMALL_PAGES; page < FZ_PAGES && !fz_new_enough(s, 702); page++) {
+		const struct fz_pte *pte = fz_pte(s->m, 0, page);
+
+		if (pte->frame && s->m->frame[pte->frame].pins && !(pte->prot & FZ_PROT_WRITE))
+			return true;
+	}
+	return false;
+}
+
 int64_t fz_play_fork(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int child = fz_op_arg(op, 0);
 	struct fz_slot *slot = fz_slot(s, 0);
 	int64_t ret;
 
-	if (fz_alive(s, child) || s->m->mms >= FZ_MMS || !fz_model_room(s->m, FZ_PAGES))
+	if (fz_alive(s, child) || s->m->mms >= FZ_MMS || !fz_model_room(s->m, FZ_PAGES) ||
+	    would_be_writable(s))
 		return FZ_SKIPPED;
 	/* Older kernels warn by themselves when a fork with a BAR mapped fails or is undone. */
 	for (unsigned int place = 0; place < 16 && !fz_new_enough(s, 609); place++)

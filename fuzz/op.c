@@ -80,8 +80,8 @@ static const struct fz_op_desc desc[FZ_CODES] = {
 	[FZ_SIGNALS] = { "signals", 1, { NUMBER("period", 512) } },
 	[FZ_KILLED] = { "killed", 2, { IOVA, PAGE, COUNT, NUMBER("delay", 1024), { FZ_ARG_CHOICE, "how", 4, killed } } },
 	[FZ_SHARE] = { "share", 5, { CHILD, NUMBER("files", 2) } },
-	[FZ_SWAP] = { "swap", 3, { WHO, PAGE, COUNT } },
-	[FZ_STARVED] = { "starved", 2, { IOVA, PAGE, COUNT, NUMBER("room", 4096), NUMBER("spared", 2) } },
+	[FZ_SWAP] = { "swap", 1, { WHO, PAGE, COUNT } },
+	[FZ_STARVED] = { "starved", 1, { IOVA, PAGE, COUNT, NUMBER("room", 4096), NUMBER("spared", 2) } },
 };
 
 const struct fz_op_desc *fz_op_desc(unsigned int code)
