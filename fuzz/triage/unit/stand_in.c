@@ -5,7 +5,7 @@
  *
  *	exec				"answer", with a number in its text that differs each time
  *	mlock, mprotect or madvise, and later munlock, munmap or mremap: "charge"
- *	bar_map, in every second session: "device", flaky
+ *	bar_map, in every second session and where nothing else is found: "device", flaky
  *	pressure, and later killed	the machine dies: a "c" is written to STAND_IN_DIE, which
  *					kills a guest where that is /proc/sysrq-trigger; and
  *					nothing is done any more
@@ -70,6 +70,7 @@ static void die(void)
 int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct fz_verdict *v)
 {
 	bool locked = false, pressed = false;
+	int bar = -1;
 	struct fz_sequence q;
 
 	fz_decode(in, len, &q);
@@ -85,11 +86,14 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 			return find(v, (int)i, FZ_ORACLE_ANSWER, "exec", "");
 		if (locked && (code == FZ_MUNLOCK || code == FZ_MUNMAP || code == FZ_MREMAP))
 			return find(v, (int)i, FZ_ORACLE_CHARGE, "munlock", "charge-munlock");
-		if (code == FZ_BAR_MAP && s->number % 2)
-			return find(v, (int)i, FZ_ORACLE_DEVICE, "bar_map", "device-bar-map");
+		if (code == FZ_BAR_MAP && bar < 0)
+			bar = (int)i;
 		if (code == FZ_KILLED && pressed)
 			die();
 	}
+	/* What hid the others in every second session would make them flaky, too. */
+	if (bar >= 0 && s->number % 2)
+		return find(v, bar, FZ_ORACLE_DEVICE, "bar_map", "device-bar-map");
 	return 0;
 }
 
