@@ -44,6 +44,9 @@ struct fz_armed {
 	char name[32];
 };
 
+/** Settings of the module and the kernel that a session changes, and puts back at its end */
+#define FZ_SETTINGS 4
+
 /**
  * struct fz_session - everything
  * @o: options
@@ -62,7 +65,7 @@ struct fz_armed {
  * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
  * @user: bytes that the user had locked before the run, if @user_noted
- * @folios: what was set of 64K folios before the session; empty: this kernel has none
+ * @was: what the settings were before the session (stage.c); empty: there is no such setting
  * @played: the sequence
  * @step: operation that is being played
  * @v: the verdict
@@ -110,7 +113,7 @@ struct fz_session {
 	struct hf_proc_snapshot before;
 	uint64_t user;
 	bool user_noted;
-	char folios[16];
+	char was[FZ_SETTINGS][16];
 	struct fz_sequence played;
 	int step;
 	unsigned int period;

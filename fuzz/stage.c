@@ -90,11 +90,7 @@ static int open_engine(struct fz_session *s)
 
 static int open_container(struct fz_session *s)
 {
-	int ret;
-
-	hf_proc_write_file(FZ_PARAMETERS "domain_per_group", "N");
-	hf_proc_write_file(FZ_PARAMETERS "accounting", "mm");
-	ret = hf_container_open(&s->container[0]);
+	int ret = hf_container_open(&s->container[0]);
 
 	if (!ret)
 		ret = hf_group_attach(&s->group[0], &s->container[0]);
@@ -135,20 +131,39 @@ static struct fz_model *new_model(void)
 	return m;
 }
 
-/* Since 6.8 anonymous memory may have folios of other sizes than a page and a huge one. */
-#define FOLIOS "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
+/* What a session sets, or its runs do; stock has none of the module's. */
+static const struct {
+	const char *path;
+	const char *to;
+} settings[FZ_SETTINGS] = {
+	/* Since 6.8 anonymous memory may have folios of other sizes than a page and a huge one. */
+	{ "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "madvise" },
+	{ FZ_PARAMETERS "domain_per_group", "N" },
+	{ FZ_PARAMETERS "accounting", "mm" },
+	{ FZ_PARAMETERS "enabled", "1" },
+};
 
-static void allow_folios(struct fz_session *s)
+static void change_settings(struct fz_session *s)
 {
-	FILE *f = fopen(FOLIOS, "re");
+	char now[128];
 
-	/* "always inherit [madvise] never" */
-	if (f && fscanf(f, "%*[^[][%15[a-z]", s->folios) == 1)
-		hf_proc_write_file(FOLIOS, "madvise");
-	else
-		s->folios[0] = '\0';
-	if (f)
-		fclose(f);
+	for (unsigned int i = 0; i < FZ_SETTINGS; i++) {
+		if (hf_proc_read_file(settings[i].path, now, sizeof(now)) < 0)
+			continue;
+		/* A value, or "always inherit [madvise] never". */
+		if (sscanf(now, "%*[^[][%15[a-z]", s->was[i]) != 1)
+			snprintf(s->was[i], sizeof(s->was[i]), "%.15s", now);
+		hf_proc_write_file(settings[i].path, settings[i].to);
+	}
+	if (s->o.stock)
+		hf_proc_write_file(FZ_PARAMETERS "enabled", "0");
+}
+
+static void restore_settings(const struct fz_session *s)
+{
+	for (unsigned int i = 0; i < FZ_SETTINGS; i++)
+		if (s->was[i][0])
+			hf_proc_write_file(settings[i].path, s->was[i]);
 }
 
 int fz_session_begin(struct fz_session **out, const struct fz_options *o)
@@ -183,11 +198,10 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 		ret = missing("memory", -errno);
 	else
 		ret = fz_log_open(&s->log);
-	hf_proc_write_file(FZ_PARAMETERS "enabled", o->stock ? "0" : "1");
+	change_settings(s);
 	if (!ret)
 		ret = hf_proc_snapshot(&s->first);
 	s->snapped = !ret;
-	allow_folios(s);
 	if (!ret)
 		ret = open_groups(s);
 	if (!ret)
@@ -235,8 +249,7 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 	fz_cgroup_end(s);
 	if (s->told >= 0)
 		close(s->told);
-	if (s->folios[0])
-		hf_proc_write_file(FOLIOS, s->folios);
+	restore_settings(s);
 	if (s->shared)
 		fz_shared_close(s->shared);
 	if (s->m)
