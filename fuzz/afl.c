@@ -20,6 +20,7 @@
  *	HOLDFAST_FUZZ_RUNS	inputs that one process plays; default 500
  *	HOLDFAST_FUZZ_STEADY	file that says what to leave out of the map (steady.h); default: none.
  *				"afl-target --learn INPUT..." writes it
+ *	HOLDFAST_FUZZ_LEARN	inputs at random that --learn plays beside those it is given; default 80
  *	HOLDFAST_FUZZ_COUNTS	file in which is counted what was played (triage/counts.h)
  *	HOLDFAST_RECORDER	where the inputs are kept that were played last (triage/record.h)
  *
@@ -65,6 +66,9 @@ __attribute__((used)) static const char *const can[] = {
 #define MAP_SIZE 65536U
 
 #define RUNS 500U
+
+/* Inputs at random that --learn plays beside those it is given. */
+#define LEARN_MORE 80U
 
 /* Sessions that may fail one after the other. */
 #define FAILURES 3
@@ -239,7 +243,10 @@ static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 /* Return: an exit status. */
 static int learn(char **files, unsigned int n)
 {
-	const int ret = target.steady ? fz_batch_learn(run_alone, files, n) : -EINVAL;
+	const char *more = getenv("HOLDFAST_FUZZ_LEARN");
+	const int ret = !target.steady ? -EINVAL :
+			fz_batch_learn(run_alone, files, n,
+				       more ? (unsigned int)strtoul(more, NULL, 10) : LEARN_MORE);
 
 	if (ret)
 		broken("nothing learned", ret);

@@ -20,9 +20,6 @@
 /* Times that each input is played to see what differs; steady.c does that thrice. */
 #define TIMES 4U
 
-/* Inputs at random, beside those that are given. */
-#define RANDOM 80U
-
 static uint8_t map[FZ_CHOICE_PLACES];
 
 /**
@@ -59,9 +56,9 @@ static void play_one(void *data, unsigned int i)
 	inputs->run(inputs->in[i], inputs->len[i], map);
 }
 
-int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n)
+int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more)
 {
-	const unsigned int all = n + RANDOM;
+	const unsigned int all = n + more;
 	struct inputs inputs = { run, calloc(all, sizeof(*inputs.in)), calloc(all, sizeof(*inputs.len)) };
 	const struct fz_play p = { play_one, &inputs, all };
 	struct fz_steady known;

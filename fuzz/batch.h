@@ -23,10 +23,11 @@ typedef int fz_batch_run(const uint8_t *in, size_t len, uint8_t *map);
  * @run: plays one
  * @files: inputs; some at random are played beside them
  * @n: how many
+ * @more: how many at random
  *
  * Return: 0 or -errno.
  */
-int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n);
+int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more);
 
 /**
  * fz_batch_choose() - name on stdout the inputs that together reach what all reach (choose.h)
