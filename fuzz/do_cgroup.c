@@ -191,7 +191,9 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 	if (answer == 0)
 		fz_apply_unmap(s, 0, iova, count);
 	unmap.size = count * FZ_PAGE_BYTES;
+	s->chance = true;
 	ret = fz_ioctl(s, 0, 0, VFIO_IOMMU_UNMAP_DMA, &unmap, sizeof(unmap));
+	s->chance = false;
 	fz_expect(s, ret, 0, "unmap of what a starved process mapped");
 	/* Who was killed may have been through with it; who was told of an error has nothing mapped. */
 	if (answer != 1 || unmap.size)
