@@ -5,6 +5,9 @@
  * Swap space is a RAM disk. It is on in runs that use it and in no other, so that those do not depend on
  * which pages the kernel chose. What leaves is what MADV_PAGEOUT is given; it is advice, so a page that
  * could go may stay (madvise(2)), but not all of them always.
+ *
+ * Invariant: a RAM disk that is somebody else's is not touched. One that is there already is ours only
+ * if it has our name in it: a session that was killed has left it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,16 +27,33 @@
 /* Of so many pages that could have gone one must have. */
 #define ENOUGH 4096U
 
-/* The first page of a swap space: what it is for the kernel, and how long. */
+/* In the first page of a swap space: version, last page; its name; and that it is one. */
+#define INFO_AT 1024
+#define NAME_AT 1052
+static const char name[16] = "holdfast-fuzz";
+static const char magic[] = "SWAPSPACE2";
+
 static int make_swap(int fd)
 {
-	const uint32_t info[] = { 1 /* version */, DISK_KB / 4 - 1 /* last page */ };
-	static const char magic[] = "SWAPSPACE2";
+	const uint32_t info[] = { 1, DISK_KB / 4 - 1 };
 	char page[FZ_PAGE_BYTES] = { 0 };
 
-	memcpy(page + 1024, info, sizeof(info));
+	memcpy(page + INFO_AT, info, sizeof(info));
+	memcpy(page + NAME_AT, name, sizeof(name));
 	memcpy(page + sizeof(page) - strlen(magic), magic, strlen(magic));
 	return pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) ? 0 : -EIO;
+}
+
+static bool is_ours(void)
+{
+	char page[FZ_PAGE_BYTES] = { 0 };
+	const int fd = open(DISK, O_RDONLY | O_CLOEXEC);
+	const bool whole = fd >= 0 && pread(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page);
+
+	if (fd >= 0)
+		close(fd);
+	return whole && !memcmp(page + NAME_AT, name, sizeof(name)) &&
+	       !memcmp(page + sizeof(page) - strlen(magic), magic, strlen(magic));
 }
 
 /* The disk stays until the session's end: it is the loading that takes time. */
@@ -42,6 +62,11 @@ static int make_disk(struct fz_session *s)
 	char command[96];
 	int ret, fd;
 
+	if (!access("/sys/module/brd", F_OK)) {
+		if (!is_ours())
+			return -EBUSY;
+		swapoff(DISK);
+	}
 	snprintf(command, sizeof(command), "modprobe -q brd rd_nr=1 rd_size=%d 2>/dev/null", DISK_KB);
 	if (system(command))
 		return -ENODEV;
