@@ -46,6 +46,30 @@ static int user_locked(const struct fz_session *s, uint64_t *bytes)
 	return hf_user_locked(0, 5000 * (int)s->slow, bytes);
 }
 
+/* References of the zero page, if the module that tells is there (tests/emulated); else 0. */
+static long zero_page_refs(void)
+{
+	char text[32];
+
+	return hf_proc_read_file("/sys/module/holdfast_testdev/parameters/zero_page_refs", text,
+				 sizeof(text)) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+void fz_note_zero_page(struct fz_session *s)
+{
+	s->zero_page_refs = zero_page_refs();
+}
+
+void fz_check_zero_page(struct fz_session *s)
+{
+	const long more = zero_page_refs() - s->zero_page_refs;
+
+	s->stats.checks[FZ_ORACLE_BALANCE]++;
+	if (more)
+		fz_object(s, FZ_ORACLE_BALANCE, "zero-page", "%+ld references of the zero page are left",
+			  more);
+}
+
 void fz_note_user(struct fz_session *s)
 {
 	s->user_noted = !user_locked(s, &s->user);

@@ -64,6 +64,7 @@ struct fz_armed {
  * @m: the model
  * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
+ * @zero_page_refs: references of the zero page before the run
  * @user: bytes that the user had locked before the run, if @user_noted
  * @was: what the settings were before the session (stage.c); empty: there is no such setting
  * @played: the sequence
@@ -111,6 +112,7 @@ struct fz_session {
 	struct hf_proc_snapshot first;
 	bool snapped;
 	struct hf_proc_snapshot before;
+	long zero_page_refs;
 	uint64_t user;
 	bool user_noted;
 	char was[FZ_SETTINGS][16];
@@ -279,6 +281,12 @@ void fz_disarm(struct fz_session *s);
 
 /** fz_check_meanwhile() - one look of the device while a process is at work */
 void fz_check_meanwhile(struct fz_session *s, unsigned int turn);
+
+/** fz_note_zero_page() - how many references the zero page has before the run */
+void fz_note_zero_page(struct fz_session *s);
+
+/** fz_check_zero_page() - it has as many again, when all is unmapped */
+void fz_check_zero_page(struct fz_session *s);
 
 /** fz_note_user() - what the user has locked before the run */
 void fz_note_user(struct fz_session *s);

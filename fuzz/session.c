@@ -312,6 +312,7 @@ static int begin(struct fz_session *s)
 	fz_model_begin(s->m);
 	s->m->container[0].typed = true;
 	s->m->proc[0].ipc_lock = !(s->played.setup & FZ_SETUP_LIMITED);
+	fz_note_zero_page(s);
 	ret = empty_files(s);
 	if (!ret)
 		ret = hf_proc_snapshot(&s->before);
@@ -446,6 +447,7 @@ static void balance(struct fz_session *s)
 
 	if (s->m->container[1].user)
 		fz_check_user(s);
+	fz_check_zero_page(s);
 	s->stats.checks[FZ_ORACLE_BALANCE]++;
 	if (!hf_proc_settle(&s->before, &now, 10000 * s->slow))
 		return;

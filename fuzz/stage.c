@@ -199,6 +199,9 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 	else
 		ret = fz_log_open(&s->log);
 	change_settings(s);
+	/* It knows the zero page's references. Not everywhere is it there, and nothing else needs it. */
+	if (access("/sys/module/holdfast_testdev", F_OK) && system("modprobe -q holdfast_testdev"))
+		fputs("holdfast: fuzz: the references of the zero page are not known\n", stderr);
 	if (!ret)
 		ret = hf_proc_snapshot(&s->first);
 	s->snapped = !ret;
