@@ -144,7 +144,7 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 	const unsigned int iova = fz_op_arg(op, 0), page = fz_op_arg(op, 1);
 	const unsigned int room = fz_op_arg(op, 3), who = FZ_PROCS - 1;
 	const bool spared = fz_op_arg(op, 4);
-	unsigned int count = fz_op_arg(op, 2), least;
+	unsigned int count = fz_op_arg(op, 2), least, few;
 	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = fz_iova(iova) };
 	const struct fz_op fork = { .code = FZ_FORK, .arg = { (uint16_t)who } };
 	const struct fz_op end = { .code = FZ_KILL, .arg = { (uint16_t)who } };
@@ -181,7 +181,8 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 		fz_judge_map(s, &map, answer);
 	if (answer != 1 && !s->wrong) {
 		fz_check_charges(s);
-		fz_check_cpu(s, who, page, page + count > FZ_PAGES ? FZ_PAGES - page : count < 16 ? count : 16);
+		few = count < 16 ? count : 16;
+		fz_check_cpu(s, who, page, page + few > FZ_PAGES ? FZ_PAGES - page : few);
 	}
 	if (s->wrong)
 		return answer;
