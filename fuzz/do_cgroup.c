@@ -106,16 +106,26 @@ static int enter(struct fz_session *s, unsigned int who, unsigned int room, bool
 	return ret ?: hf_proc_write_file(GROUP "/memory.max", text);
 }
 
-/* Pages that the map cannot do without: fresh ones, and copies of what is the parent's, too. */
-static unsigned int needed(const struct fz_session *s, unsigned int who, unsigned int page,
+/*
+ * Pages that the map cannot do without: fresh ones, and copies of what is the parent's, too. Of a huge
+ * page of which a device has a part the fork has copied all, and was charged elsewhere.
+ */
+static unsigned int needed(struct fz_session *s, unsigned int who, unsigned int page,
 			   unsigned int count)
 {
+	static uint64_t entry[FZ_SMALL_PAGES];
 	unsigned int n = 0;
 
-	for (unsigned int i = page; i < page + count && i < FZ_SMALL_PAGES; i++) {
-		const struct fz_pte *pte = fz_pte(s->m, who, i);
+	if (page >= FZ_SMALL_PAGES)
+		return 0;
+	fz_clip(&page, &count);
+	if (!fz_pagemap(s, who, page, count, entry))
+		return 0;
+	for (unsigned int i = 0; i < count; i++) {
+		const struct fz_pte *pte = fz_pte(s->m, who, page + i);
 
-		n += pte->vma == FZ_VMA_ANON && (!pte->frame || s->m->frame[pte->frame].refs > 1);
+		n += pte->vma == FZ_VMA_ANON && (!pte->frame || s->m->frame[pte->frame].refs > 1) &&
+		     !(entry[i] & FZ_PRESENT && entry[i] & FZ_EXCLUSIVE);
 	}
 	return n;
 }

@@ -102,9 +102,8 @@ void fz_swap_end(struct fz_session *s)
 	s->disk = false;
 }
 
-/* What proc(5) tells of pages of the arena: bit 63 present, 62 swapped, else the frame's number. */
-static bool look_up(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count,
-		    uint64_t *entry)
+bool fz_pagemap(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count,
+		uint64_t *entry)
 {
 	const size_t size = count * sizeof(*entry);
 	char path[64];
@@ -121,17 +120,13 @@ static bool look_up(struct fz_session *s, unsigned int who, unsigned int page, u
 	return all;
 }
 
-#define PRESENT (1ULL << 63)
-#define SWAPPED (1ULL << 62)
-#define NUMBER_BITS ((1ULL << 55) - 1)
-
 /* Could go: nobody else has it, and nothing holds it. */
 static bool could_go(const struct fz_session *s, const struct fz_pte *pte, uint64_t entry)
 {
 	const struct fz_frame *f = &s->m->frame[pte->frame];
 
 	return pte->vma == FZ_VMA_ANON && pte->frame && f->refs == 1 && !f->pins && !f->lazy &&
-	       !(pte->flags & FZ_LOCKED) && entry & PRESENT;
+	       !(pte->flags & FZ_LOCKED) && entry & FZ_PRESENT;
 }
 
 /* What a device has stays where it is; of the rest, count. Return: pages that have left. */
@@ -146,14 +141,14 @@ static unsigned int check_gone(struct fz_session *s, unsigned int who, unsigned 
 
 		if (pte->frame && s->m->frame[pte->frame].pins) {
 			s->stats.checks[FZ_ORACLE_DEVICE]++;
-			if (changed & (PRESENT | NUMBER_BITS) || !(after[i] & PRESENT))
+			if (changed & (FZ_PRESENT | FZ_NUMBER_BITS) || !(after[i] & FZ_PRESENT))
 				fz_object(s, FZ_ORACLE_DEVICE, "moved",
 					  "page %u of process %u, which a device has, was %llx in its page table, and is %llx",
 					  page + i, who, (unsigned long long)before[i],
 					  (unsigned long long)after[i]);
 			continue;
 		}
-		left += before[i] & PRESENT && after[i] & SWAPPED;
+		left += before[i] & FZ_PRESENT && after[i] & FZ_SWAPPED;
 		s->swap_could += could_go(s, pte, before[i]);
 	}
 	s->swap_left += left;
@@ -178,10 +173,10 @@ int64_t fz_play_swap(struct fz_session *s, const struct fz_op *op)
 		else if (pte->flags & FZ_LOCKED || fz_huge(page))
 			want = -EINVAL;
 	}
-	if (!look_up(s, who, page, count, before))
+	if (!fz_pagemap(s, who, page, count, before))
 		return FZ_SKIPPED;
 	ret = fz_call(s, who, SYS_madvise, fz_addr(page), count * FZ_PAGE_BYTES, MADV_PAGEOUT, 0, 0);
-	if (!fz_expect(s, ret, want, "paging out") || !look_up(s, who, page, count, after))
+	if (!fz_expect(s, ret, want, "paging out") || !fz_pagemap(s, who, page, count, after))
 		return ret;
 	left = check_gone(s, who, page, count, before, after);
 	if (s->swap_could >= ENOUGH && !s->swap_left)

@@ -241,6 +241,16 @@ int64_t fz_will_unmap(struct fz_session *s, unsigned int c, unsigned int iova, u
 /** fz_apply_unmap() - everything that begins in or reaches into the range is gone */
 void fz_apply_unmap(struct fz_session *s, unsigned int c, unsigned int iova, unsigned int count);
 
+/* Bits of an entry of a pagemap: what the page is; no other process has it; the frame's number. */
+#define FZ_PRESENT (1ULL << 63)
+#define FZ_SWAPPED (1ULL << 62)
+#define FZ_EXCLUSIVE (1ULL << 56)
+#define FZ_NUMBER_BITS ((1ULL << 55) - 1)
+
+/** fz_pagemap() - what proc(5) tells of pages of the arena; Return: false: nothing of some of them */
+bool fz_pagemap(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count,
+		uint64_t *entry);
+
 /** fz_swap_on() - have swap space, if this kernel can; fz_session.swap says so */
 void fz_swap_on(struct fz_session *s);
 
