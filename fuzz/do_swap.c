@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,16 @@ bool fz_pagemap(struct fz_session *s, unsigned int who, unsigned int page, unsig
 	return all;
 }
 
+/* Of a large folio no page goes while anybody holds one. @flags: /proc/kpageflags */
+static bool is_small(int flags, uint64_t entry)
+{
+	const off_t at = (off_t)((entry & FZ_NUMBER_BITS) * sizeof(uint64_t));
+	uint64_t bits;
+
+	return pread(flags, &bits, sizeof(bits), at) == (ssize_t)sizeof(bits) &&
+	       !(bits & (1ULL << KPF_COMPOUND_HEAD | 1ULL << KPF_COMPOUND_TAIL));
+}
+
 /* Could go: nobody else has it, and nothing holds it. */
 static bool could_go(const struct fz_session *s, const struct fz_pte *pte, uint64_t entry)
 {
@@ -133,6 +144,8 @@ static bool could_go(const struct fz_session *s, const struct fz_pte *pte, uint6
 static unsigned int check_gone(struct fz_session *s, unsigned int who, unsigned int page,
 			       unsigned int count, const uint64_t *before, const uint64_t *after)
 {
+	/* When some have left how many could have does not matter any more. */
+	const int flags = s->swap_left ? -1 : open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	unsigned int left = 0;
 
 	for (unsigned int i = 0; i < count && !s->wrong; i++) {
@@ -149,8 +162,10 @@ static unsigned int check_gone(struct fz_session *s, unsigned int who, unsigned 
 			continue;
 		}
 		left += before[i] & FZ_PRESENT && after[i] & FZ_SWAPPED;
-		s->swap_could += could_go(s, pte, before[i]);
+		s->swap_could += flags >= 0 && could_go(s, pte, before[i]) && is_small(flags, before[i]);
 	}
+	if (flags >= 0)
+		close(flags);
 	s->swap_left += left;
 	return left;
 }
