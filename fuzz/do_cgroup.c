@@ -34,6 +34,8 @@ static bool have_group(struct fz_session *s)
 		return false;
 	/* What is there already would be swapped out to make room. No kernel without swap has the file. */
 	hf_proc_write_file(GROUP "/memory.swap.max", "0");
+	/* Of a session that was killed the limit may be left, and be met before there is to be one. */
+	hf_proc_write_file(GROUP "/memory.max", "max");
 	s->cgroup = true;
 	return true;
 }
