@@ -148,10 +148,13 @@ static void change_settings(struct fz_session *s)
 	char now[128];
 
 	for (unsigned int i = 0; i < FZ_SETTINGS; i++) {
+		const char *chosen;
+
 		if (hf_proc_read_file(settings[i].path, now, sizeof(now)) < 0)
 			continue;
 		/* A value, or "always inherit [madvise] never". */
-		if (sscanf(now, "%*[^[][%15[a-z]", s->was[i]) != 1)
+		chosen = strchr(now, '[');
+		if (!chosen || sscanf(chosen, "[%15[a-z]", s->was[i]) != 1)
 			snprintf(s->was[i], sizeof(s->was[i]), "%.15s", now);
 		hf_proc_write_file(settings[i].path, settings[i].to);
 	}
