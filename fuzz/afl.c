@@ -236,8 +236,14 @@ static void open_all(void)
 static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 {
 	struct fz_verdict v;
+	const int ret = run(in, len, map, &v);
 
-	return run(in, len, map, &v);
+	/* What a finding leaves behind is not the next one's fault. */
+	if (ret > 0) {
+		fz_session_end(target.session, NULL);
+		target.session = NULL;
+	}
+	return ret;
 }
 
 /* Return: an exit status. */
