@@ -126,6 +126,9 @@ static void __attribute__((noreturn)) finding(const struct fz_verdict *v, const 
 	if (fclose(f) || rename(path, own_file(whole, sizeof(whole), "verdict", "txt")))
 		broken(path, -errno);
 	save_points();
+	/* Settings, swap space and cgroup as they were. What hangs may keep this from its end. */
+	if (v->oracle != FZ_ORACLE_HANG)
+		fz_session_end(target.session, NULL);
 	abort();
 }
 
@@ -278,6 +281,7 @@ int main(int argc, char **argv)
 	const bool choosing = argc == 3 && !strcmp(argv[1], "--choose");
 	struct fz_verdict v;
 	size_t len = 0;
+	int ret;
 
 	fz_worker_main(argc, argv);
 	look_around();
@@ -285,17 +289,20 @@ int main(int argc, char **argv)
 	if (!learning && !choosing)
 		__afl_manual_init();
 	open_all();
-	if (learning)
-		return learn(argv + 2, (unsigned int)argc - 2);
-	if (choosing)
-		return choose(argv[2]);
+	if (learning || choosing) {
+		ret = learning ? learn(argv + 2, (unsigned int)argc - 2) : choose(argv[2]);
+		fz_session_end(target.session, NULL);
+		return ret;
+	}
 	while (__afl_persistent_loop(target.runs)) {
 		len = next(input, sizeof(input));
 		play(input, len);
 	}
 	save_points();
 	save_counts();
-	if (fz_session_end(target.session, &v))
+	ret = fz_session_end(target.session, &v);
+	target.session = NULL;
+	if (ret)
 		finding(&v, input, len);
 	fz_cover_close();
 	return 0;
