@@ -253,14 +253,15 @@ static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 static int learn(char **files, unsigned int n)
 {
 	const char *more = getenv("HOLDFAST_FUZZ_LEARN");
-	const int ret = !target.steady ? -EINVAL :
+	int ret = !target.steady ? -EINVAL :
 			fz_batch_learn(run_alone, files, n,
 				       more ? (unsigned int)strtoul(more, NULL, 10) : LEARN_MORE);
 
 	if (ret)
 		broken("nothing learned", ret);
-	if (fz_steady_save(target.steady))
-		broken(target.steady, -errno);
+	ret = fz_steady_save(target.steady);
+	if (ret)
+		broken(target.steady, ret);
 	return 0;
 }
 

@@ -113,7 +113,7 @@ int fz_batch_choose(fz_batch_run *run, const char *dir)
 	for (int i = 0; !ret && i < n; i++) {
 		static uint8_t in[FZ_INPUT_MAX];
 		char path[PATH_MAX];
-		size_t len;
+		size_t len = 0;
 
 		if (names[i]->d_name[0] == '.')
 			continue;
