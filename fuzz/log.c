@@ -16,7 +16,7 @@
 
 static void announce(const char *what)
 {
-	char line[64];
+	char line[128];
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	ssize_t done;
 
