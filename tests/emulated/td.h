@@ -63,7 +63,7 @@ struct td_row {
 /**
  * struct td - a device
  * @vdev: for VFIO; must be the first
- * @lock: see the top
+ * @lock: see main.c
  * @open: pins are taken
  * @pins: struct td_pin
  * @distinct: entries in @pins
