@@ -168,7 +168,7 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 		count = FZ_IOVAS - iova;
 	map.arg[3] = (uint16_t)count;
 	if (fz_alive(s, who) || fz_mapping_overlaps(s->m, 0, iova, count) || !fz_mapping_room(s->m) ||
-	    !fz_model_room(s->m, 2 * FZ_PAGES) || !have_group(s))
+	    !fz_model_room(s->m, 3 * FZ_PAGES) || !have_group(s))
 		return FZ_SKIPPED;
 	ret = fz_play_fork(s, &fork);
 	if (ret)
