@@ -3,7 +3,7 @@
  * idiom.c - idioms, for the generator and the mutator.
  *
  * Each is about one range of pages that is mapped for the device, either by the idiom or before it, and
- * something that happens to that in two to eight steps. What the generator and mutator put
+ * something that happens to that in nine steps at most. What the generator and mutator put
  * between, before and behind may change everything, and is meant to.
  *
  * A new one is a function and a line in the table; one that is to come more often has two.

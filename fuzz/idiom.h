@@ -10,7 +10,7 @@
 #include "random.h"
 
 /** Operations of the longest idiom */
-#define FZ_IDIOM_MAX 12U
+#define FZ_IDIOM_MAX 9U
 
 /**
  * fz_idiom() - put one behind a sequence
