@@ -67,7 +67,7 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
  */
 int fz_session_end(struct fz_session *s, struct fz_verdict *v);
 
-/** fz_session_stats() - counts since the first session of this process */
+/** fz_session_stats() - counts since the session began */
 const struct fz_stats *fz_session_stats(const struct fz_session *s);
 
 #endif
