@@ -78,9 +78,28 @@ static void handlers(void)
 	signal(SIGCHLD, SIG_IGN);
 }
 
-static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+/* By hand, because syscall() leaves its errno where another worker may leave its own. */
+static int64_t call(int64_t nr, const uint64_t arg[6])
 {
-	return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
+	int64_t ret = nr;
+
+	__asm__ volatile("movq %[d], %%r10\n\t"
+			 "movq %[e], %%r8\n\t"
+			 "movq %[f], %%r9\n\t"
+			 "syscall"
+			 : "+a"(ret)
+			 : "D"(arg[0]), "S"(arg[1]), "d"(arg[2]), [d] "r"(arg[3]), [e] "r"(arg[4]),
+			   [f] "r"(arg[5])
+			 : "rcx", "r8", "r9", "r10", "r11", "memory");
+	return ret;
+}
+
+/* Whoever has nothing to do waits here, and is refused if it comes too late. */
+static void futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+{
+	const uint64_t arg[6] = { (uintptr_t)word, (uint64_t)op, value, (uintptr_t)timeout };
+
+	call(SYS_futex, arg);
 }
 
 static enum fz_looked look_at(volatile uint64_t *word, uint64_t *tag)
@@ -217,27 +236,11 @@ static int64_t start_second(void)
 	return -pthread_create(&thread, NULL, second, NULL);
 }
 
-/* By hand, because syscall() leaves its errno where another worker may leave its own. */
-static int64_t call(const struct fz_slot *slot)
-{
-	int64_t ret = slot->nr;
-
-	__asm__ volatile("movq %[d], %%r10\n\t"
-			 "movq %[e], %%r8\n\t"
-			 "movq %[f], %%r9\n\t"
-			 "syscall"
-			 : "+a"(ret)
-			 : "D"(slot->arg[0]), "S"(slot->arg[1]), "d"(slot->arg[2]),
-			   [d] "r"(slot->arg[3]), [e] "r"(slot->arg[4]), [f] "r"(slot->arg[5])
-			 : "rcx", "r8", "r9", "r10", "r11", "memory");
-	return ret;
-}
-
 static int64_t perform(struct fz_slot *slot, unsigned int number)
 {
 	switch (slot->what) {
 	case FZ_DO_CALL:
-		return call(slot);
+		return call(slot->nr, slot->arg);
 	case FZ_DO_LOOK:
 		return touch(slot, false);
 	case FZ_DO_POKE:
