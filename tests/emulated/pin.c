@@ -158,7 +158,7 @@ bool td_landed(struct td *td, u64 seq)
 	return landed;
 }
 
-/* See the top: whoever unmaps must get the chance to find nothing pinned. */
+/* See main.c: whoever unmaps must get the chance to find nothing pinned. */
 void td_be_calm(void)
 {
 	unsigned int ms = min(READ_ONCE(calm_ms), 1000U);
