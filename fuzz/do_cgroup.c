@@ -10,6 +10,7 @@
  * which is in batches for each CPU). Whatever happens, all of the mapping is there or nothing.
  */
 #include <errno.h>
+#include <holdfast/pagemap.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -127,7 +128,7 @@ static unsigned int needed(struct fz_session *s, unsigned int who, unsigned int 
 		const struct fz_pte *pte = fz_pte(s->m, who, page + i);
 
 		n += pte->vma == FZ_VMA_ANON && (!pte->frame || s->m->frame[pte->frame].refs > 1) &&
-		     !(entry[i] & FZ_PRESENT && entry[i] & FZ_EXCLUSIVE);
+		     !(hf_pagemap_present(entry[i]) && entry[i] & FZ_EXCLUSIVE);
 	}
 	return n;
 }

@@ -9,8 +9,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <holdfast/pagemap.h>
 #include <linux/mman.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,25 +71,20 @@ static void settle(struct fz_session *s, unsigned int who, struct range r)
 void fz_settle_private(struct fz_session *s, unsigned int who, unsigned int page,
 		       unsigned int count)
 {
-	const struct range r = { page, page < FZ_PAGES ? count : 0 };
-	char path[64];
-	int fd;
+	static uint64_t entry[FZ_PAGES];
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", fz_slot(s, who)->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (unsigned int i = 0; fd >= 0 && i < r.count && r.page + i < FZ_PAGES; i++) {
-		const struct fz_pte *pte = pte_of(s, who, r.page + i);
-		uint64_t entry;
+	if (page >= FZ_PAGES)
+		return;
+	count = count < FZ_PAGES - page ? count : FZ_PAGES - page;
+	if (!fz_pagemap(s, who, page, count, entry))
+		return;
+	for (unsigned int i = 0; i < count; i++) {
+		const struct fz_pte *pte = pte_of(s, who, page + i);
 
-		if (pte->vma != FZ_VMA_PRIVATE || pte->frame ||
-		    pread(fd, &entry, 8, (off_t)(fz_addr(r.page + i) / FZ_PAGE_BYTES * 8)) != 8)
-			continue;
-		/* Present, or swapped out. */
-		if (entry >> 62 && !(entry >> 61 & 1))
-			fz_page_own(s->m, who, r.page + i);
+		if (pte->vma == FZ_VMA_PRIVATE && !pte->frame && !(entry[i] & FZ_FILE) &&
+		    (hf_pagemap_present(entry[i]) || entry[i] & FZ_SWAPPED))
+			fz_page_own(s->m, who, page + i);
 	}
-	if (fd >= 0)
-		close(fd);
 }
 
 int64_t fz_play_mmap(struct fz_session *s, const struct fz_op *op)

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <holdfast/pagemap.h>
 #include <linux/kernel-page-flags.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +125,7 @@ bool fz_pagemap(struct fz_session *s, unsigned int who, unsigned int page, unsig
 /* Of a large folio no page goes while anybody holds one. @flags: /proc/kpageflags */
 static bool is_small(int flags, uint64_t entry)
 {
-	const off_t at = (off_t)((entry & FZ_NUMBER_BITS) * sizeof(uint64_t));
+	const off_t at = (off_t)(hf_pagemap_pfn(entry) * sizeof(uint64_t));
 	uint64_t bits;
 
 	return pread(flags, &bits, sizeof(bits), at) == (ssize_t)sizeof(bits) &&
@@ -137,7 +138,7 @@ static bool could_go(const struct fz_session *s, const struct fz_pte *pte, uint6
 	const struct fz_frame *f = &s->m->frame[pte->frame];
 
 	return pte->vma == FZ_VMA_ANON && pte->frame && f->refs == 1 && !f->pins && !f->lazy &&
-	       !(pte->flags & FZ_LOCKED) && entry & FZ_PRESENT;
+	       !(pte->flags & FZ_LOCKED) && hf_pagemap_present(entry);
 }
 
 /* What a device has stays where it is; of the rest, count. Return: pages that have left. */
@@ -150,18 +151,18 @@ static unsigned int check_gone(struct fz_session *s, unsigned int who, unsigned 
 
 	for (unsigned int i = 0; i < count && !s->wrong; i++) {
 		const struct fz_pte *pte = fz_pte(s->m, who, page + i);
-		const uint64_t changed = before[i] ^ after[i];
 
 		if (pte->frame && s->m->frame[pte->frame].pins) {
 			s->stats.checks[FZ_ORACLE_DEVICE]++;
-			if (changed & (FZ_PRESENT | FZ_NUMBER_BITS) || !(after[i] & FZ_PRESENT))
+			if (!hf_pagemap_present(after[i]) ||
+			    hf_pagemap_pfn(before[i]) != hf_pagemap_pfn(after[i]))
 				fz_object(s, FZ_ORACLE_DEVICE, "moved",
 					  "page %u of process %u, which a device has, was %llx in its page table, and is %llx",
 					  page + i, who, (unsigned long long)before[i],
 					  (unsigned long long)after[i]);
 			continue;
 		}
-		left += before[i] & FZ_PRESENT && after[i] & FZ_SWAPPED;
+		left += hf_pagemap_present(before[i]) && after[i] & FZ_SWAPPED;
 		s->swap_could += flags >= 0 && could_go(s, pte, before[i]) && is_small(flags, before[i]);
 	}
 	if (flags >= 0)

@@ -241,11 +241,10 @@ int64_t fz_will_unmap(struct fz_session *s, unsigned int c, unsigned int iova, u
 /** fz_apply_unmap() - everything that begins in or reaches into the range is gone */
 void fz_apply_unmap(struct fz_session *s, unsigned int c, unsigned int iova, unsigned int count);
 
-/* Bits of an entry of a pagemap: what the page is; no other process has it; the frame's number. */
-#define FZ_PRESENT (1ULL << 63)
+/* Bits of a pagemap's entry, beside those of holdfast/pagemap.h: swapped out; a file's; nobody else's. */
 #define FZ_SWAPPED (1ULL << 62)
+#define FZ_FILE (1ULL << 61)
 #define FZ_EXCLUSIVE (1ULL << 56)
-#define FZ_NUMBER_BITS ((1ULL << 55) - 1)
 
 /** fz_pagemap() - what proc(5) tells of pages of the arena; Return: false: nothing of some of them */
 bool fz_pagemap(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count,
