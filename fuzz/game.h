@@ -64,7 +64,8 @@ struct fz_armed {
  * @m: the model
  * @first: pins and huge pages before the session, if @snapped
  * @before: pins and huge pages before the run
- * @zero_page_refs: references of the zero page before the run
+ * @testdev: the session has loaded the module that knows the zero page's references
+ * @zero_page_refs: references of the zero page before the run; LONG_MIN: not known
  * @user: bytes that the user had locked before the run, if @user_noted
  * @was: what the settings were before the session (stage.c); empty: there is no such setting
  * @played: the sequence
@@ -112,6 +113,7 @@ struct fz_session {
 	struct hf_proc_snapshot first;
 	bool snapped;
 	struct hf_proc_snapshot before;
+	bool testdev;
 	long zero_page_refs;
 	uint64_t user;
 	bool user_noted;

@@ -203,8 +203,11 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 		ret = fz_log_open(&s->log);
 	change_settings(s);
 	/* It knows the zero page's references. Not everywhere is it there, and nothing else needs it. */
-	if (access("/sys/module/holdfast_testdev", F_OK) && system("modprobe -q holdfast_testdev"))
-		fputs("holdfast: fuzz: the references of the zero page are not known\n", stderr);
+	if (access("/sys/module/holdfast_testdev", F_OK)) {
+		s->testdev = !system("modprobe -q holdfast_testdev");
+		if (!s->testdev)
+			fputs("holdfast: fuzz: the references of the zero page are not known\n", stderr);
+	}
 	if (!ret)
 		ret = hf_proc_snapshot(&s->first);
 	s->snapped = !ret;
@@ -256,6 +259,8 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 	if (s->told >= 0)
 		close(s->told);
 	restore_settings(s);
+	if (s->testdev && system("rmmod holdfast_testdev"))
+		fputs("holdfast: fuzz: holdfast_testdev stays\n", stderr);
 	if (s->shared)
 		fz_shared_close(s->shared);
 	if (s->m)
