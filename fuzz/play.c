@@ -25,6 +25,9 @@
 /* Runs with one session: enough to make its start cheap, few enough to see its end. */
 #define SESSION_RUNS 500
 
+/* Sequences at random in which every operation has been drawn where it makes sense. */
+#define ENOUGH_RUNS 200
+
 static struct {
 	bool verbose;
 	bool json;
@@ -35,6 +38,7 @@ static struct {
 	unsigned long seconds;
 	unsigned long findings;
 	const char *keep;
+	bool must[FZ_CODES];
 	int files;
 	char **file;
 } arg = { .repeat = 1, .findings = 10 };
@@ -186,6 +190,20 @@ static void add_counts(struct fz_stats *sum, const struct fz_stats *st)
 		to[i] += from[i];
 }
 
+/* What is always skipped, or always refused, is not tested at all. */
+static void check_must(const struct fz_stats *st)
+{
+	for (unsigned int i = 0; i < FZ_CODES; i++) {
+		if (!arg.must[i])
+			continue;
+		if (st->runs < ENOUGH_RUNS)
+			hf_ktap_diag("too few sequences to say whether '%s' works", fz_op_desc(i)->name);
+		else
+			hf_expect(st->answers[i][0] || st->answers[i][FZ_ANSWERS - 1],
+				  "'%s' has worked", fz_op_desc(i)->name);
+	}
+}
+
 static int play_random(void)
 {
 	const time_t end = time(NULL) + (time_t)arg.seconds;
@@ -226,13 +244,14 @@ static int play_random(void)
 	add_counts(&sum, &seen);
 	print_counts(&sum);
 	hf_expect_eq(findings, 0, "findings");
+	check_must(&sum);
 	if (session && fz_session_end(session, &v))
 		hf_expect(false, "%s: %s", v.signature, v.text);
 	hf_ktap_end();
 	return hf_ktap_exit();
 }
 
-enum { KEY_JSON = 256, KEY_STOCK, KEY_SECONDS, KEY_FINDINGS };
+enum { KEY_JSON = 256, KEY_STOCK, KEY_SECONDS, KEY_FINDINGS, KEY_MUST };
 
 static const struct argp_option options[] = {
 	{ "verbose", 'v', NULL, 0, "show each operation with its answer", 0 },
@@ -243,6 +262,8 @@ static const struct argp_option options[] = {
 	{ "runs", 'r', "N", 0, "so many of them", 0 },
 	{ "seconds", KEY_SECONDS, "N", 0, "for so long", 0 },
 	{ "findings", KEY_FINDINGS, "N", 0, "end after so many (default 10)", 0 },
+	{ "must", KEY_MUST, "OPERATION", 0,
+	  "of random sequences: it has to work at least once; may be given again", 0 },
 	{ "keep", 'k', "DIR", 0, "where to keep those that are findings", 0 },
 	{ 0 }
 };
@@ -285,6 +306,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_FINDINGS:
 		arg.findings = number(value, state);
+		return 0;
+	case KEY_MUST:
+		if (fz_op_code(value) == FZ_CODES)
+			argp_error(state, "there is no operation '%s': 'ops list' shows them", value);
+		else
+			arg.must[fz_op_code(value)] = true;
 		return 0;
 	case 'k':
 		arg.keep = value;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fuzz_smoke - two minutes of the fuzzer (docs/fuzzing.md): random sequences of a fixed seed, each answer,
- * each page and each charge predicted.
+ * each page and each charge predicted. Operations that need something of the guest (swap space, memory
+ * cgroups, huge pages, several groups) must have worked.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -10,7 +11,9 @@
 
 int main(void)
 {
-	execl(PLAY, "play", "--seed", "20261121", "--seconds", "115", (char *)NULL);
+	execl(PLAY, "play", "--seed", "20261121", "--seconds", "115", "--must", "swap", "--must",
+	      "starved", "--must", "share", "--must", "attach", "--must", "punch", "--must", "refresh",
+	      "--must", "killed", "--must", "bar-map", (char *)NULL);
 	perror(PLAY);
 	return 1;
 }
