@@ -70,7 +70,7 @@ setup:
 	@scripts/setup
 
 # The parts in the order they need each other.
-parts := $(patsubst %/Makefile,%,$(wildcard client/Makefile bench/Makefile \
+parts := $(patsubst %/Makefile,%,$(wildcard guest/Makefile client/Makefile bench/Makefile \
 	bench/profile/Makefile tool/Makefile tests/Makefile fuzz/triage/Makefile fuzz/Makefile \
 	fuzz/parsers/Makefile))
 
