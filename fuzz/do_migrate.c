@@ -24,10 +24,9 @@ int64_t fz_play_vaddr_gone(struct fz_session *s, const struct fz_op *op)
 		if (map->stale)
 			want = -EINVAL;
 	ret = fz_ioctl(s, who, c, VFIO_IOMMU_UNMAP_DMA, &unmap, sizeof(unmap));
-	if (!fz_expect(s, ret, want < 0 ? want : 0, "taking addresses away") || ret)
+	if (!fz_unmapped(s, ret, unmap.size, want, "taking addresses away"))
 		return ret;
-	fz_expect(s, (int64_t)unmap.size, want, "bytes:");
-	map = want ? fz_mapping_next(s->m, c, iova) : NULL;
+	map = fz_mapping_next(s->m, c, iova);
 	for (; map && map->iova < iova + count; map = fz_mapping_next(s->m, c, map->iova + map->pages))
 		map->stale = true;
 	return ret;

@@ -270,6 +270,17 @@ void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot
 /** fz_judge_map() - was that the right answer to it? */
 void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer);
 
+/**
+ * fz_unmapped() - judge the answer to an unmap
+ * @ret: what the request returned
+ * @size: bytes it says it has unmapped
+ * @want: bytes that lie there, or the -errno it must fail with
+ * @what: name of the request, for an objection
+ *
+ * Return: the mappings there have gone. They have, too, when a failure point kept only the answer back.
+ */
+bool fz_unmapped(struct fz_session *s, int64_t ret, uint64_t size, int64_t want, const char *what);
+
 /** fz_have_thread() - see that the first process has a second thread; Return: it has */
 bool fz_have_thread(struct fz_session *s);
 
