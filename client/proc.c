@@ -101,9 +101,9 @@ static int find_line(const char *path, const char *key, uint64_t *value)
 	return ret;
 }
 
-static int status_bytes(const char *path, const char *key, uint64_t *bytes)
+static int next_bytes(FILE *status, const char *key, uint64_t *bytes)
 {
-	int ret = find_line(path, key, bytes);
+	int ret = hf_proc_find(status, key, bytes);
 
 	if (!ret && __builtin_mul_overflow(*bytes, 1024U, bytes))
 		ret = -EPROTO;
@@ -113,16 +113,22 @@ static int status_bytes(const char *path, const char *key, uint64_t *bytes)
 int hf_proc_mem(pid_t pid, struct hf_proc_mem *mem)
 {
 	char path[64] = "/proc/self/status";
+	FILE *f;
 	int ret;
 
 	memset(mem, 0, sizeof(*mem));
 	if (pid)
 		snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	ret = status_bytes(path, "VmLck", &mem->vmlck);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	/* In the order of the file, which is made anew whenever it is read from its start. */
+	ret = next_bytes(f, "VmLck", &mem->vmlck);
 	if (!ret)
-		ret = status_bytes(path, "VmPin", &mem->vmpin);
+		ret = next_bytes(f, "VmPin", &mem->vmpin);
 	if (!ret)
-		ret = status_bytes(path, "VmRSS", &mem->vmrss);
+		ret = next_bytes(f, "VmRSS", &mem->vmrss);
+	fclose(f);
 	return ret;
 }
 
