@@ -39,6 +39,7 @@
 
 #include "batch.h"
 #include "cover.h"
+#include "doubt.h"
 #include "session.h"
 #include "steady.h"
 #include "worker.h"
@@ -171,10 +172,29 @@ static int run(const uint8_t *in, size_t len, uint8_t *map, struct fz_verdict *v
 	return ret;
 }
 
+/* As run(); what the input does not reach each time is not in the map. */
+static int run_certain(const uint8_t *in, size_t len, uint8_t *map, struct fz_verdict *v)
+{
+	static uint8_t again[MAP_SIZE] __attribute__((aligned(8)));
+	int ret = run(in, len, map, v);
+
+	if (ret || !fz_doubt_new(map))
+		return ret;
+	for (unsigned int k = 0; !ret && k < FZ_DOUBT_AGAIN; k++) {
+		memset(again, 0, sizeof(again));
+		ret = run(in, len, again, v);
+		if (!ret)
+			fz_doubt_compare(map, again);
+	}
+	if (!ret)
+		fz_doubt_believe(map);
+	return ret;
+}
+
 static void play(const uint8_t *in, size_t len)
 {
 	struct fz_verdict v;
-	const int ret = run(in, len, __afl_area_ptr, &v);
+	const int ret = run_certain(in, len, __afl_area_ptr, &v);
 
 	/* A map without anything is taken for a program that is not instrumented. */
 	__afl_area_ptr[0] = 1;
@@ -287,8 +307,13 @@ int main(int argc, char **argv)
 	fz_worker_main(argc, argv);
 	look_around();
 	__afl_map_size = MAP_SIZE;
-	if (!learning && !choosing)
+	if (!learning && !choosing) {
+		/* Before the first child, so that each goes on from what the last one knew. */
+		ret = target.options.stock ? 0 : fz_doubt_open();
+		if (ret)
+			broken("no memory for what is believed", ret);
 		__afl_manual_init();
+	}
 	open_all();
 	if (learning || choosing) {
 		ret = learning ? learn(argv + 2, (unsigned int)argc - 2) : choose(argv[2]);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * doubt.c - what is believed of each place, in a byte for each.
+ *
+ * One process at a time plays, and writes; it may be killed between any two stores.
+ */
+#include "doubt.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "../module/cover_abi.h"
+
+/* A byte: how often the place came and went, and whether it is believed. */
+#define STRIKES 0x7f
+#define BELIEVED 0x80
+
+static uint8_t *place;
+
+int fz_doubt_open(void)
+{
+	void *at = mmap(NULL, HF_COVER_PLACES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	place = at;
+	return 0;
+}
+
+static bool refused(size_t at)
+{
+	return (place[at] & STRIKES) >= FZ_DOUBT_STRIKES;
+}
+
+/* Most of a map is empty. */
+static bool empty(const uint8_t *map)
+{
+	return !*(const uint64_t *)(const void *)map;
+}
+
+bool fz_doubt_new(uint8_t *map)
+{
+	bool found = false;
+
+	if (!place)
+		return false;
+	for (size_t at = 0; at < HF_COVER_PLACES; at++) {
+		if (at % 8 == 0 && empty(map + at)) {
+			at += 7;
+			continue;
+		}
+		if (!map[at])
+			continue;
+		if (refused(at))
+			map[at] = 0;
+		else if (!(place[at] & BELIEVED))
+			found = true;
+	}
+	return found;
+}
+
+void fz_doubt_compare(uint8_t *first, const uint8_t *again)
+{
+	for (size_t at = 0; place && at < HF_COVER_PLACES; at++) {
+		if (at % 8 == 0 && empty(first + at) && empty(again + at)) {
+			at += 7;
+			continue;
+		}
+		if (!first[at] == !again[at])
+			continue;
+		first[at] = 0;
+		if (!refused(at))
+			place[at]++;
+	}
+}
+
+void fz_doubt_believe(const uint8_t *map)
+{
+	for (size_t at = 0; place && at < HF_COVER_PLACES; at++)
+		if (map[at])
+			place[at] |= BELIEVED;
+}
