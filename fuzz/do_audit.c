@@ -83,20 +83,6 @@ static void learn(struct fz_session *s, struct fz_mapping *map, unsigned int fir
 	}
 }
 
-/*
- * Of the processes that share an address space, the lowest limit. Each has its own, and which of them a
- * refresh is held against docs/accounting.md leaves open.
- */
-static uint64_t least_limit(const struct fz_session *s, unsigned int mm)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (unsigned int who = 0; who < FZ_PROCS; who++)
-		if (fz_alive(s, who) && s->m->proc[who].mm == mm && s->m->proc[who].limit < least)
-			least = s->m->proc[who].limit;
-	return least;
-}
-
 static bool is_in(const struct fz_mapping *map, uint64_t iova)
 {
 	return iova >= fz_iova(map->iova) && iova < fz_iova(map->iova + map->pages);
@@ -132,7 +118,7 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 		       (parted < FZ_HUGE ? 2 * FZ_HUGE : (uint64_t)map->pages);
 		if (ret == -ENOMEM && (want == 0 || want == -EFAULT) && parted &&
 		    !s->m->proc[who].ipc_lock &&
-		    (s->m->container[c].user || room > least_limit(s, map->mm)))
+		    (s->m->container[c].user || room > fz_mm_limit(s->m, map->mm)))
 			want = ret;
 		/* A huge page that is replaced must be pinnable as a whole. */
 		for (unsigned int i = first; i < end; i++)

@@ -260,6 +260,7 @@ static void new_mm(struct fz_model *m, struct fz_proc *p)
 {
 	p->mm = m->mms++;
 	m->mm_alive[p->mm] = true;
+	m->mm_owner[p->mm] = (uint8_t)(p - m->proc);
 }
 
 void fz_proc_fork(struct fz_model *m, unsigned int who, unsigned int child)
@@ -321,13 +322,30 @@ void fz_proc_exec(struct fz_model *m, unsigned int who)
 	new_mm(m, p);
 }
 
+static bool has_mm(const struct fz_model *m, unsigned int who, unsigned int mm)
+{
+	return m->proc[who].alive && m->proc[who].mm == mm;
+}
+
 unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm)
 {
 	unsigned int who = 0;
 
-	while (who < FZ_PROCS && (!m->proc[who].alive || m->proc[who].mm != mm))
+	while (who < FZ_PROCS && !has_mm(m, who, mm))
 		who++;
 	return who;
+}
+
+uint64_t fz_mm_limit(const struct fz_model *m, unsigned int mm)
+{
+	uint64_t least = UINT64_MAX;
+
+	if (has_mm(m, m->mm_owner[mm], mm))
+		return m->proc[m->mm_owner[mm]].limit;
+	for (unsigned int who = 0; who < FZ_PROCS; who++)
+		if (has_mm(m, who, mm) && m->proc[who].limit < least)
+			least = m->proc[who].limit;
+	return least;
 }
 
 uint64_t fz_proc_locked(const struct fz_model *m, unsigned int who)

@@ -154,6 +154,7 @@ struct fz_model {
 	struct fz_mapping mapping[FZ_MAPPINGS];
 	uint32_t file[2][FZ_FILE_PAGES];
 	bool mm_alive[FZ_MMS];
+	uint8_t mm_owner[FZ_MMS];
 	unsigned int mms;
 	uint32_t frames;
 	uint32_t pinned_used;
@@ -260,6 +261,14 @@ void fz_proc_exec(struct fz_model *m, unsigned int who);
 
 /** fz_proc_of() - who has this address space, the first of them; FZ_PROCS: nobody */
 unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm);
+
+/**
+ * fz_mm_limit() - the limit in pages that a refresh of an address space's memory is held to
+ *
+ * It is that of the process it was made for, as long as that is there; then it may be that of any that
+ * shares it, and this is the lowest.
+ */
+uint64_t fz_mm_limit(const struct fz_model *m, unsigned int mm);
 
 /** fz_proc_locked() - pages that count against the process's limit (VmLck) */
 uint64_t fz_proc_locked(const struct fz_model *m, unsigned int who);

@@ -634,53 +634,6 @@ static void beside_mlock(struct t *t)
 	t_child(mlock_child, t, "mlock beside it");
 }
 
-/* Two processes with one mm and limits of their own: whose map it is, his limit. */
-
-struct twin {
-	const struct t *t;
-	char *mem;
-	int over;
-	int within;
-};
-
-static int twin(void *arg)
-{
-	const struct rlimit mine = { PAGES(30), PAGES(30) };
-	struct twin *w = arg;
-
-	if (prlimit(0, RLIMIT_MEMLOCK, &mine, NULL))
-		return 1;
-	w->over = hf_try_map(w->t->c, IOVA + T_1G, w->mem, PAGES(21), HF_RW);
-	w->within = hf_try_map(w->t->c, IOVA + T_1G, w->mem, PAGES(20), HF_RW);
-	return 0;
-}
-
-static void twin_child(void *arg)
-{
-	static char stack[65536] __attribute__((aligned(16)));
-	struct twin w = { .t = arg };
-	int status = -1;
-	pid_t pid;
-
-	t_unprivileged(LIMIT);
-	w.mem = touched(LIMIT);
-	hf_map(w.t->c, IOVA, w.mem, PAGES(10), HF_RW);
-	pid = clone(twin, stack + sizeof(stack), CLONE_VM | SIGCHLD, &w);
-	hf_require(pid > 0, "clone");
-	hf_expect(waitpid(pid, &status, 0) == pid && !status, "twin's end");
-	hf_expect_eq(w.over, -ENOMEM, "twin: 10 and 21 of 30");
-	hf_expect_eq(w.within, 0, "twin: 10 and 20 of 30");
-	t_expect_own(w.t, 0, PAGES(30), "mapped by both");
-	hf_expect_eq(hf_try_map(w.t->c, 0, w.mem, PAGES(70), HF_RW), 0, "30 and 70 of 100");
-	hf_unmap_all(w.t->c);
-	t_expect_own(w.t, 0, 0, "unmapped");
-}
-
-static void twin_limits(struct t *t)
-{
-	t_child(twin_child, t, "two processes, one mm");
-}
-
 /* The parameter */
 
 static void words(struct t *t)
@@ -748,7 +701,6 @@ static const struct t_case cases[] = {
 	{ "users come and go", many_users, T_RIG | T_USER, NULL },
 	{ "a user namespace", user_namespace, T_RIG | T_USER, NULL },
 	{ "mlock() beside it", beside_mlock, T_RIG | T_USER, NULL },
-	{ "two processes, one mm, two limits", twin_limits, T_RIG | T_USER, NULL },
 	{ "the parameter's words", words, T_HOLDFAST, NULL },
 	{ "the parameter is read when a container is made", switched, T_RIG | T_HOLDFAST, NULL },
 };

@@ -221,6 +221,20 @@ static void the_last_one_takes_the_address_space_along(void **state)
 	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
 }
 
+static void a_refresh_is_held_to_the_first_one_s_limit(void **state)
+{
+	struct fz_model *m = *state;
+	unsigned int mm = m->proc[0].mm;
+
+	m->proc[0].limit = 100;
+	fz_proc_share(m, 0, 1);
+	m->proc[1].limit = 10;
+	assert_int_equal(fz_mm_limit(m, mm), 100);
+	fz_proc_exec(m, 0);
+	assert_int_equal(fz_mm_limit(m, mm), 10);
+	assert_int_equal(fz_mm_limit(m, m->proc[0].mm), 100);
+}
+
 static void ranges_are_clipped(void **state)
 {
 	unsigned int page = FZ_SMALL_PAGES - 2, count = 100;
@@ -255,6 +269,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_shares_an_address_space_shares_all_of_it, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(the_last_one_takes_the_address_space_along, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_refresh_is_held_to_the_first_one_s_limit, set_up,
 						tear_down),
 		cmocka_unit_test(ranges_are_clipped),
 	};
