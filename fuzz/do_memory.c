@@ -390,7 +390,8 @@ int64_t fz_play_mlock(struct fz_session *s, const struct fz_op *op)
 		more += !(pte_of(s, who, r.page + i)->flags & FZ_LOCKED);
 	ret = fz_call(s, who, SYS_mlock, fz_addr(r.page), r.count * FZ_PAGE_BYTES, 0, 0, 0);
 	if (!p->ipc_lock && fz_proc_locked(s->m, who) + more > p->limit) {
-		fz_expect(s, ret, -ENOMEM, "mlock beyond the limit");
+		/* Who may lock nothing at all is not even asked how much. */
+		fz_expect(s, ret, p->limit ? -ENOMEM : -EPERM, "mlock beyond the limit");
 		return ret;
 	}
 	/* No permission to touch, or behind the end of a file: locked, but not there. */
