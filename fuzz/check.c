@@ -203,8 +203,7 @@ static void check_page(struct fz_session *s, const struct fz_mapping *map, unsig
 				  "the device reads %llx%s from page %u of the window, not %llx",
 				  (unsigned long long)tag, torn ? " (torn)" : "", iova,
 				  (unsigned long long)f->tag);
-		f->tag = tag;
-		f->lazy = false;
+		fz_frame_seen(f, tag);
 	}
 	if (!write || s->wrong)
 		return;
@@ -221,8 +220,7 @@ static void check_page(struct fz_session *s, const struct fz_mapping *map, unsig
 	tag = fz_tag(s->m);
 	if (!device_writes(s, iova, tag))
 		return;
-	f->tag = tag;
-	f->lazy = false;
+	fz_frame_write(f, tag);
 }
 
 void fz_check_device(struct fz_session *s, unsigned int iova, unsigned int count, bool write)

@@ -286,8 +286,7 @@ static void apply_advice(struct fz_session *s, unsigned int who, unsigned int pa
 			fz_page_drop(s->m, who, page);
 		break;
 	case FZ_FREE:
-		if (pte->frame && !s->m->frame[pte->frame].pins)
-			s->m->frame[pte->frame].lazy = true;
+		fz_page_free(s->m, who, page);
 		break;
 	case FZ_REMOVE:
 		if (!fz_page_beyond(s->m, who, page))

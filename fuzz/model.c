@@ -128,6 +128,16 @@ void fz_page_drop(struct fz_model *m, unsigned int who, unsigned int page)
 	drop(m, &fz_space(m, who)->pte[page]);
 }
 
+void fz_page_free(struct fz_model *m, unsigned int who, unsigned int page)
+{
+	struct fz_frame *f = &m->frame[fz_pte(m, who, page)->frame];
+
+	if (!fz_pte(m, who, page)->frame)
+		return;
+	f->freed = true;
+	f->lazy |= !f->pins;
+}
+
 /* For one page of an area that is not shared. */
 static uint32_t own(struct fz_model *m, unsigned int page, struct fz_pte *pte)
 {
@@ -195,10 +205,7 @@ bool fz_page_writable(const struct fz_model *m, unsigned int who, unsigned int p
 
 void fz_page_write(struct fz_model *m, unsigned int who, unsigned int page, uint64_t tag)
 {
-	struct fz_frame *f = &m->frame[fz_page_own(m, who, page)];
-
-	f->tag = tag;
-	f->lazy = false;
+	fz_frame_write(&m->frame[fz_page_own(m, who, page)], tag);
 }
 
 uint64_t fz_page_tag(const struct fz_model *m, unsigned int who, unsigned int page, bool *lazy)
@@ -216,13 +223,11 @@ void fz_page_seen(struct fz_model *m, unsigned int who, unsigned int page, uint6
 
 	if (!pte->frame || !f->lazy)
 		return;
-	if (f->pins) {
-		/* It is this one, whatever is in it; and it stays. */
-		f->tag = tag;
-		f->lazy = false;
-	} else if (tag != f->tag) {
+	/* What a device has, or is the copy of another, is this one, whatever is in it; and it stays. */
+	if (f->pins || !f->freed)
+		fz_frame_seen(f, tag);
+	else if (tag != f->tag)
 		drop(m, pte);
-	}
 }
 
 void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, unsigned int count,
@@ -434,10 +439,17 @@ void fz_mapping_add_bar(struct fz_model *m, unsigned int who, uint32_t iova, uns
 					.pages = pages };
 }
 
+/* A mapping has the frame no more. */
+static void unpin(struct fz_frame *f)
+{
+	f->pins--;
+	f->lazy |= !f->pins && f->freed;
+}
+
 void fz_mapping_remove(struct fz_model *m, struct fz_mapping *map)
 {
 	for (unsigned int i = 0; !map->bar && i < map->pages; i++)
-		m->frame[m->pinned[map->pinned + i]].pins--;
+		unpin(&m->frame[m->pinned[map->pinned + i]]);
 	map->used = false;
 }
 
@@ -446,7 +458,7 @@ void fz_mapping_repin(struct fz_model *m, struct fz_mapping *map, unsigned int i
 	uint32_t *pinned = &m->pinned[map->pinned + i];
 	const unsigned int who = fz_proc_of(m, map->mm);
 
-	m->frame[*pinned].pins--;
+	unpin(&m->frame[*pinned]);
 	*pinned = fz_page_own(m, who, map->page + i);
 	m->frame[*pinned].pins++;
 }

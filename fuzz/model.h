@@ -55,12 +55,14 @@ enum fz_vma {
  * @refs: page tables it is in, not counting those of shared files
  * @pins: mappings' pages that are it
  * @lazy: its bytes may be gone (MADV_FREE), which is then all zeroes
+ * @freed: it was advised to be freed and not written to since: it becomes @lazy with its last pin gone
  */
 struct fz_frame {
 	uint64_t tag;
 	uint32_t refs;
 	uint16_t pins;
 	bool lazy;
+	bool freed;
 };
 
 /**
@@ -186,6 +188,20 @@ bool fz_model_room(const struct fz_model *m, unsigned int pages);
 /** fz_tag() - a tag that was not used before in this run */
 uint64_t fz_tag(struct fz_model *m);
 
+/** fz_frame_write() - the frame holds @tag now */
+static inline void fz_frame_write(struct fz_frame *f, uint64_t tag)
+{
+	f->tag = tag;
+	f->lazy = f->freed = false;
+}
+
+/** fz_frame_seen() - whoever looked has seen @tag in it, where there may have been a choice */
+static inline void fz_frame_seen(struct fz_frame *f, uint64_t tag)
+{
+	f->tag = tag;
+	f->lazy = false;
+}
+
 /* The arena. */
 
 /** fz_huge() - is it a page of the part that is hugetlb? */
@@ -216,6 +232,9 @@ void fz_area_move(struct fz_model *m, unsigned int who, unsigned int page, unsig
 
 /** fz_page_drop() - what the process has of its own there is gone (MADV_DONTNEED) */
 void fz_page_drop(struct fz_model *m, unsigned int who, unsigned int page);
+
+/** fz_page_free() - its bytes may go (MADV_FREE), at the earliest when no device has it */
+void fz_page_free(struct fz_model *m, unsigned int who, unsigned int page);
 
 /** fz_page_own() - the process gets a frame of its own, or the file's where it is shared */
 uint32_t fz_page_own(struct fz_model *m, unsigned int who, unsigned int page);

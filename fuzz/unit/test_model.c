@@ -147,12 +147,76 @@ static void lazily_freed_memory_is_there_or_not(void **state)
 	bool lazy;
 
 	fz_page_write(m, 0, 3, 11);
-	m->frame[fz_page_frame(m, 0, 3)].lazy = true;
+	fz_page_free(m, 0, 3);
 	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 11);
 	assert_true(lazy);
 	fz_page_seen(m, 0, 3, 0);
 	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 0);
 	assert_false(lazy);
+}
+
+static void what_a_device_has_is_freed_when_it_has_it_no_more(void **state)
+{
+	struct fz_model *m = *state;
+	bool lazy;
+
+	for (unsigned int page = 3; page < 6; page++)
+		fz_page_write(m, 0, page, 11);
+	fz_mapping_add(m, 0, 0, 100, 3, 3, FZ_PROT_READ);
+	for (unsigned int page = 3; page < 6; page++)
+		fz_page_free(m, 0, page);
+	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 11);
+	assert_false(lazy);
+	/* A child has copies, which nobody has advised to be freed. */
+	fz_proc_fork(m, 0, 1);
+	fz_page_write(m, 0, 4, 22);
+	fz_frame_write(&m->frame[fz_page_frame(m, 0, 5)], 33);
+	fz_mapping_remove(m, only_mapping(m));
+	fz_page_tag(m, 0, 3, &lazy);
+	assert_true(lazy);
+	assert_int_equal(fz_page_tag(m, 1, 3, &lazy), 11);
+	assert_false(lazy);
+	/* What was written since stays, by the process or by the device. */
+	assert_int_equal(fz_page_tag(m, 0, 4, &lazy), 22);
+	assert_false(lazy);
+	assert_int_equal(fz_page_tag(m, 0, 5, &lazy), 33);
+	assert_false(lazy);
+}
+
+static void what_was_freed_may_go_after_a_device_has_seen_it(void **state)
+{
+	struct fz_model *m = *state;
+	bool lazy;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_page_free(m, 0, 3);
+	fz_mapping_add(m, 0, 0, 100, 3, 1, FZ_PROT_READ);
+	fz_page_tag(m, 0, 3, &lazy);
+	assert_true(lazy);
+	fz_frame_seen(&m->frame[fz_page_frame(m, 0, 3)], 11);
+	fz_page_tag(m, 0, 3, &lazy);
+	assert_false(lazy);
+	fz_mapping_remove(m, only_mapping(m));
+	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 11);
+	assert_true(lazy);
+}
+
+static void the_copy_of_what_may_be_gone_is_seen_once(void **state)
+{
+	struct fz_model *m = *state;
+	bool lazy;
+
+	fz_page_write(m, 0, 3, 11);
+	fz_page_free(m, 0, 3);
+	fz_proc_fork(m, 0, 1);
+	fz_page_own(m, 1, 3);
+	fz_page_tag(m, 1, 3, &lazy);
+	assert_true(lazy);
+	fz_page_seen(m, 1, 3, 11);
+	assert_int_equal(fz_page_tag(m, 1, 3, &lazy), 11);
+	assert_false(lazy);
+	fz_page_tag(m, 0, 3, &lazy);
+	assert_true(lazy);
 }
 
 static void charges_follow_the_process(void **state)
@@ -264,6 +328,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(moved_memory_takes_its_frames_along, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(lazily_freed_memory_is_there_or_not, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_a_device_has_is_freed_when_it_has_it_no_more,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_freed_may_go_after_a_device_has_seen_it,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_copy_of_what_may_be_gone_is_seen_once, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(charges_follow_the_process, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_shares_an_address_space_shares_all_of_it, set_up,
