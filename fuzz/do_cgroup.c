@@ -133,6 +133,27 @@ static unsigned int needed(struct fz_session *s, unsigned int who, unsigned int 
 	return n;
 }
 
+/*
+ * Has the range a huge page of a file that nobody has touched? The file takes it in with memory that is
+ * charged to whoever faults, and where there is none the fault ends as if the page were not there.
+ */
+static bool misses_huge_file(struct fz_session *s, unsigned int who, unsigned int page,
+			     unsigned int count)
+{
+	for (unsigned int i = page; i < page + count && i < FZ_PAGES; i++)
+		if (fz_huge(i) && fz_pte(s->m, who, i)->vma == FZ_VMA_SHARED &&
+		    !fz_page_frame(s->m, who, i))
+			return true;
+	return false;
+}
+
+/* May a map that has not enough room answer that? It has changed nothing then. */
+static bool may_answer(struct fz_session *s, const struct fz_op *map, int64_t answer)
+{
+	return answer == -ENOMEM ||
+	       (answer == -EFAULT && misses_huge_file(s, map->arg[0], map->arg[2], map->arg[3]));
+}
+
 /* Map, with the limit in force; 1: the process was killed. */
 static int64_t map_starved(struct fz_session *s, unsigned int who, const struct fz_op *map)
 {
@@ -189,8 +210,9 @@ int64_t fz_play_starved(struct fz_session *s, const struct fz_op *op)
 	else if (answer == 0 && least > room + UNSURE)
 		fz_object(s, FZ_ORACLE_ANSWER, "beyond", "%u pages were mapped in a memory cgroup with room for %u",
 			  least, room);
-	/* A map for which there is no memory says so (docs/abi.md), and has changed nothing. */
-	else if (answer != 1 && !(answer == -ENOMEM && spared && room < count + 2 * FZ_HUGE + UNSURE))
+	/* A map for which there is no memory says so (docs/abi.md). */
+	else if (answer != 1 && !(spared && room < count + 2 * FZ_HUGE + UNSURE &&
+				  may_answer(s, &map, answer)))
 		fz_judge_map(s, &map, answer);
 	if (answer != 1 && !s->wrong) {
 		fz_check_charges(s);
