@@ -145,12 +145,21 @@ int hf_proc_vmstat(const char *name, uint64_t *value)
 
 int hf_proc_pins(struct hf_proc_pins *pins)
 {
+	/* The counters are taken anew for each read(): both lines have to come with one. */
+	char buffer[BUFSIZ];
 	int ret = fold_vmstat();
+	FILE *f;
 
+	if (ret)
+		return ret;
+	f = fopen("/proc/vmstat", "re");
+	if (!f)
+		return -errno;
+	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
+	ret = hf_proc_find(f, "nr_foll_pin_acquired", &pins->acquired);
 	if (!ret)
-		ret = find_line("/proc/vmstat", "nr_foll_pin_acquired", &pins->acquired);
-	if (!ret)
-		ret = find_line("/proc/vmstat", "nr_foll_pin_released", &pins->released);
+		ret = hf_proc_find(f, "nr_foll_pin_released", &pins->released);
+	fclose(f);
 	return ret;
 }
 

@@ -63,7 +63,7 @@ struct fz_armed {
  * @shared: requests to workers
  * @m: the model
  * @first: pins and huge pages before the session, if @snapped
- * @before: pins and huge pages before the run
+ * @before: pins and huge pages before each run, if @rested
  * @testdev: the session has loaded the module that knows the zero page's references
  * @zero_page_refs: references of the zero page before the run; LONG_MIN: not known
  * @user: bytes that the user had locked before the run, if @user_noted
@@ -113,6 +113,7 @@ struct fz_session {
 	struct hf_proc_snapshot first;
 	bool snapped;
 	struct hf_proc_snapshot before;
+	bool rested;
 	bool testdev;
 	long zero_page_refs;
 	uint64_t user;

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "game.h"
+#include "rest.h"
 #include "text.h"
 
 static fz_play *const plays[FZ_CODES] = {
@@ -304,6 +305,30 @@ static int empty_files(struct fz_session *s)
 	return 0;
 }
 
+/* Pins, huge pages and locked memory are what they were, whoever pins a page for a moment meanwhile. */
+static int check_rest(struct fz_session *s, const char *when)
+{
+	struct hf_proc_snapshot now;
+	int ret;
+
+	s->stats.checks[FZ_ORACLE_BALANCE]++;
+	ret = hf_proc_settle(&s->before, &now, 10000 * s->slow);
+	if (ret != -EBUSY)
+		return ret;
+	if (now.pins_held != s->before.pins_held)
+		fz_object(s, FZ_ORACLE_BALANCE, "pins", "%+lld pins are left %s",
+			  (long long)(now.pins_held - s->before.pins_held), when);
+	else if (now.huge_free_2m != s->before.huge_free_2m)
+		fz_object(s, FZ_ORACLE_BALANCE, "huge-pages", "%lld huge pages are missing %s",
+			  (long long)(s->before.huge_free_2m - now.huge_free_2m), when);
+	else
+		fz_object(s, FZ_ORACLE_BALANCE, "locked",
+			  "VmLck %llu, VmPin %llu %s; before: %llu, %llu",
+			  (unsigned long long)now.vmlck, (unsigned long long)now.vmpin, when,
+			  (unsigned long long)s->before.vmlck, (unsigned long long)s->before.vmpin);
+	return 0;
+}
+
 static int begin(struct fz_session *s)
 {
 	pid_t pid;
@@ -315,9 +340,10 @@ static int begin(struct fz_session *s)
 	fz_note_zero_page(s);
 	ret = empty_files(s);
 	if (!ret)
-		ret = hf_proc_snapshot(&s->before);
+		ret = s->rested ? check_rest(s, "since the last run") : fz_rest(hf_proc_snapshot, &s->before);
 	if (ret)
 		return ret;
+	s->rested = true;
 	if (uses(&s->played, FZ_SWAP))
 		fz_swap_on(s);
 	if (uses_other(&s->played))
@@ -441,27 +467,12 @@ static int clear_containers(struct fz_session *s)
 	return ret ?: fz_port_restore(s);
 }
 
-static void balance(struct fz_session *s)
+static int balance(struct fz_session *s)
 {
-	struct hf_proc_snapshot now;
-
 	if (s->m->container[1].user)
 		fz_check_user(s);
 	fz_check_zero_page(s);
-	s->stats.checks[FZ_ORACLE_BALANCE]++;
-	if (!hf_proc_settle(&s->before, &now, 10000 * s->slow))
-		return;
-	if (now.pins_held != s->before.pins_held)
-		fz_object(s, FZ_ORACLE_BALANCE, "pins", "%+lld pins are left",
-			  (long long)(now.pins_held - s->before.pins_held));
-	else if (now.huge_free_2m != s->before.huge_free_2m)
-		fz_object(s, FZ_ORACLE_BALANCE, "huge-pages", "%lld huge pages are missing",
-			  (long long)(s->before.huge_free_2m - now.huge_free_2m));
-	else
-		fz_object(s, FZ_ORACLE_BALANCE, "locked",
-			  "VmLck %llu, VmPin %llu; before: %llu, %llu",
-			  (unsigned long long)now.vmlck, (unsigned long long)now.vmpin,
-			  (unsigned long long)s->before.vmlck, (unsigned long long)s->before.vmpin);
+	return check_rest(s, "after the run");
 }
 
 int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct fz_verdict *v)
@@ -496,7 +507,9 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 	fz_swap_off(s);
 	if (ret)
 		return ret;
-	balance(s);
+	ret = balance(s);
+	if (ret)
+		return ret;
 	s->stats.checks[FZ_ORACLE_LOG]++;
 	if (fz_log_surprise(&s->log, line, sizeof(line)))
 		fz_object(s, FZ_ORACLE_LOG, "surprise", "%s", line);

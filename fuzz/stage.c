@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "game.h"
+#include "rest.h"
 
 #define TIMEOUT_MS 20000U
 
@@ -209,7 +210,7 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 			fputs("holdfast: fuzz: the references of the zero page are not known\n", stderr);
 	}
 	if (!ret)
-		ret = hf_proc_snapshot(&s->first);
+		ret = fz_rest(hf_proc_snapshot, &s->first);
 	s->snapped = !ret;
 	if (!ret)
 		ret = open_groups(s);
