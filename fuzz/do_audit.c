@@ -38,9 +38,25 @@ int64_t fz_play_ask(struct fz_session *s, const struct fz_op *op)
 	return 0;
 }
 
-/* What a refresh of one mapping's pages [first, end) will say, and how many it replaces at least. */
+/* Can a page that has parted be pinned? Where that is left open the answer says so. */
+static bool replaceable(struct fz_session *s, const struct fz_mapping *map, unsigned int who,
+			unsigned int i, int64_t answer)
+{
+	const unsigned int page = map->page + i;
+
+	if (page >= FZ_PAGES)
+		return false;
+	return fz_pinnable(s->m, who, page, map->prot) ||
+	       (answer != -EFAULT && fz_pinnable_open(s->m, who, page, map->prot));
+}
+
+/*
+ * What a refresh of one mapping's pages [first, end) will say, when it has said @answer, and how many it
+ * replaces at least.
+ */
 static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, unsigned int who,
-			    unsigned int first, unsigned int end, unsigned int *parted)
+			    unsigned int first, unsigned int end, int64_t answer,
+			    unsigned int *parted)
 {
 	*parted = 0;
 	if (map->mm != s->m->proc[who].mm)
@@ -53,9 +69,7 @@ static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, 
 		*parted += fz_mapping_parted(s->m, map, i);
 	/* What is left open may have been replaced, too, or have failed to be. */
 	for (unsigned int i = first; i < end; i++)
-		if (fz_mapping_parted(s->m, map, i) &&
-		    (map->page + i >= FZ_PAGES ||
-		     !fz_pinnable(s->m, who, map->page + i, map->prot)))
+		if (fz_mapping_parted(s->m, map, i) && !replaceable(s, map, who, i, answer))
 			return -EFAULT;
 	return 0;
 }
@@ -112,7 +126,7 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 						 iova + count - map->iova :
 						 map->pages;
 
-		want = will_refresh(s, map, who, first, end, &parted);
+		want = will_refresh(s, map, who, first, end, ret, &parted);
 		/* Old and new pages are charged for a moment, whole huge pages of them. */
 		room = fz_proc_locked(s->m, who) +
 		       (parted < FZ_HUGE ? 2 * FZ_HUGE : (uint64_t)map->pages);

@@ -32,12 +32,11 @@ static bool all_pinnable(const struct fz_session *s, unsigned int who, unsigned 
 	return true;
 }
 
-/* Read-only of what may be written to only: the CPU cannot forbid it, the fast paths do not. */
 static bool undecided(const struct fz_session *s, unsigned int who, unsigned int page,
 		      unsigned int count, unsigned int prot)
 {
-	for (unsigned int i = 0; prot == FZ_PROT_READ && i < count && page + i < FZ_PAGES; i++)
-		if (fz_pte(s->m, who, page + i)->prot == FZ_PROT_WRITE)
+	for (unsigned int i = 0; i < count && page + i < FZ_PAGES; i++)
+		if (fz_pinnable_open(s->m, who, page + i, prot))
 			return true;
 	return false;
 }

@@ -398,6 +398,13 @@ bool fz_pinnable(const struct fz_model *m, unsigned int who, unsigned int page, 
 	       pte->prot & (prot & FZ_PROT_WRITE ? FZ_PROT_WRITE : FZ_PROT_READ);
 }
 
+bool fz_pinnable_open(const struct fz_model *m, unsigned int who, unsigned int page,
+		      unsigned int prot)
+{
+	return prot == FZ_PROT_READ && fz_pte(m, who, page)->prot == FZ_PROT_WRITE &&
+	       fz_page_writable(m, who, page);
+}
+
 /* A free entry; there is one. */
 static struct fz_mapping *take(struct fz_model *m)
 {

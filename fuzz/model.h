@@ -342,4 +342,12 @@ bool fz_mapping_open(const struct fz_model *m, const struct fz_mapping *map, uns
 /** fz_pinnable() - can the page be pinned for that? */
 bool fz_pinnable(const struct fz_model *m, unsigned int who, unsigned int page, unsigned int prot);
 
+/**
+ * fz_pinnable_open() - is it left open whether it can?
+ *
+ * Read-only of what may be written to only: the CPU cannot forbid it, and the fast paths do not.
+ */
+bool fz_pinnable_open(const struct fz_model *m, unsigned int who, unsigned int page,
+		      unsigned int prot);
+
 #endif
