@@ -2,9 +2,10 @@
 /*
  * rest.h - pins, huge pages and locked memory while nobody is at work.
  *
- * They are counted for the whole machine, and who reads or writes a file may pin pages for that: so do
- * direct I/O, and since Linux 6.8 what is shared by 9p without a cache, which drops the pins some
- * time after the answer. What is to be compared with later must not have such a pin in it.
+ * They are counted for the whole machine, and who reads or writes a file may pin pages for that: so does
+ * direct I/O, and since Linux 6.8 a folder shared by 9p without a cache, whose pins a worker drops after
+ * the answer. afl-fuzz writes there between two runs. What is to be compared with later must not have
+ * such a pin in it.
  */
 #ifndef FUZZ_REST_H
 #define FUZZ_REST_H
