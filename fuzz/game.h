@@ -89,6 +89,7 @@ struct fz_armed {
  * @swap_could: pages that could have been swapped out, since the session began
  * @swap_left: pages that were
  * @cgroup: there is a memory cgroup
+ * @kmem: there is one for the processes of all runs
  * @stats: counts
  */
 struct fz_session {
@@ -138,6 +139,7 @@ struct fz_session {
 	unsigned int swap_could;
 	unsigned int swap_left;
 	bool cgroup;
+	bool kmem;
 	struct fz_verdict *v;
 	bool wrong;
 	bool hung;
@@ -261,6 +263,15 @@ void fz_swap_off(struct fz_session *s);
 
 /** fz_swap_end() - nor the disk */
 void fz_swap_end(struct fz_session *s);
+
+/** fz_kmem_begin() - count the kernel memory of the runs' processes from now on, if the kernel can */
+void fz_kmem_begin(struct fz_session *s);
+
+/** fz_kmem_enter() - so also that of a process and its children; Return: 0 or -errno */
+int fz_kmem_enter(const struct fz_session *s, pid_t pid);
+
+/** fz_kmem_end() - none of it is left */
+void fz_kmem_end(struct fz_session *s);
 
 /** fz_cgroup_end() - remove the memory cgroup, which has no process any more */
 void fz_cgroup_end(struct fz_session *s);

@@ -356,8 +356,9 @@ static int begin(struct fz_session *s)
 		return ret;
 	pid = fz_worker_start(s->shared, s->played.setup & FZ_SETUP_LIMITED, s->o.enter,
 			      s->o.leave);
-	if (pid < 0)
-		return pid;
+	ret = pid < 0 ? pid : fz_kmem_enter(s, pid);
+	if (ret)
+		return ret;
 	s->m->proc[0].limit = UINT64_MAX;
 	ret = furnish(s);
 	if (!ret) {

@@ -212,6 +212,7 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 	if (!ret)
 		ret = fz_rest(hf_proc_snapshot, &s->first);
 	s->snapped = !ret;
+	fz_kmem_begin(s);
 	if (!ret)
 		ret = open_groups(s);
 	if (!ret)
@@ -257,6 +258,7 @@ int fz_session_end(struct fz_session *s, struct fz_verdict *v)
 			close(s->file[i]);
 	fz_swap_end(s);
 	fz_cgroup_end(s);
+	fz_kmem_end(s);
 	if (s->told >= 0)
 		close(s->told);
 	restore_settings(s);

@@ -52,6 +52,9 @@ HF_SEEDED(LEAF_BORDER),		/* a page more than the leaf has */
 HF_SEEDED(BAR_RUN),		/* pages that are not neighbours */
 HF_SEEDED(BAR_HUGE_OFFSET),	/* since 6.12: a huge entry's first PFN */
 
+/* extent.c */
+HF_SEEDED(LOG_LEAK),		/* a log's last page is not freed */
+
 /* account.c */
 HF_SEEDED(REFUND_CURRENT),		/* to who unmaps, not to who paid */
 HF_SEEDED(REFUND_GATHERED),	/* of several to the first */

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kmem.c - kernel memory that was allocated for the runs' processes has gone when they have.
+ *
+ * Whatever the module allocates for a user is charged to that user's memory cgroup (docs/accounting.md),
+ * and so is what the IOMMU driver and the kernel itself do. All processes of all runs of a session are in
+ * one group: what a run leaves behind adds up there. What the kernel would give back if memory
+ * were short (slab_reclaimable) does not count. The kernel counts in batches, and adds the numbers of its
+ * CPUs up every two seconds: so it is looked at when a session ends, and a leak that is small shows when
+ * many runs had it.
+ */
+#include <errno.h>
+#include <holdfast/proc.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "game.h"
+
+#define ROOT "/sys/fs/cgroup/"
+#define GROUP ROOT "holdfast-fuzz-runs"
+/* Bytes; after hundreds of runs one page is charged, which the kernel counts ahead. */
+#define SPARE 65536U
+
+void fz_kmem_begin(struct fz_session *s)
+{
+	uint64_t there;
+	FILE *f;
+
+	if (hf_proc_write_file(ROOT "cgroup.subtree_control", "+memory") ||
+	    (mkdir(GROUP, 0755) && errno != EEXIST))
+		return;
+	f = fopen(GROUP "/memory.stat", "re");
+	if (!f)
+		return;
+	s->kmem = !hf_proc_find(f, "kernel", &there);
+	fclose(f);
+}
+
+int fz_kmem_enter(const struct fz_session *s, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return s->kmem ? hf_proc_write_file(GROUP "/cgroup.procs", text) : 0;
+}
+
+/* Bytes; what cannot be read is none. */
+static uint64_t kernel_bytes(void)
+{
+	uint64_t all = 0, spare = 0;
+	FILE *f = fopen(GROUP "/memory.stat", "re");
+
+	if (!f)
+		return 0;
+	hf_proc_find(f, "kernel", &all);
+	hf_proc_find(f, "slab_reclaimable", &spare);
+	fclose(f);
+	return all > spare ? all - spare : 0;
+}
+
+void fz_kmem_end(struct fz_session *s)
+{
+	const struct timespec nap = { .tv_nsec = 50000000 };
+	uint64_t left = 0;
+
+	if (!s->kmem)
+		return;
+	if (!s->hung) {
+		s->stats.checks[FZ_ORACLE_BALANCE]++;
+		for (unsigned int i = 0; i < 200 * s->slow && (left = kernel_bytes()) > SPARE; i++)
+			nanosleep(&nap, NULL);
+		if (left > SPARE)
+			fz_object(s, FZ_ORACLE_BALANCE, "kernel-memory",
+				  "%llu bytes of kernel memory are left of %llu runs",
+				  (unsigned long long)left, (unsigned long long)s->stats.runs);
+	}
+	for (unsigned int i = 0; rmdir(GROUP) && i < 200; i++)
+		nanosleep(&nap, NULL);
+	s->kmem = false;
+}
