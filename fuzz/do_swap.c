@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <holdfast/pagemap.h>
+#include <holdfast/swap.h>
 #include <linux/kernel-page-flags.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,33 +30,16 @@
 /* Of so many pages that could have gone one must have. */
 #define ENOUGH 4096U
 
-/* In the first page of a swap space: version, last page; its name; and that it is one. */
-#define INFO_AT 1024
-#define NAME_AT 1052
-static const char name[16] = "holdfast-fuzz";
-static const char magic[] = "SWAPSPACE2";
-
-static int make_swap(int fd)
-{
-	const uint32_t info[] = { 1, DISK_KB / 4 - 1 };
-	char page[FZ_PAGE_BYTES] = { 0 };
-
-	memcpy(page + INFO_AT, info, sizeof(info));
-	memcpy(page + NAME_AT, name, sizeof(name));
-	memcpy(page + sizeof(page) - strlen(magic), magic, strlen(magic));
-	return pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) ? 0 : -EIO;
-}
+#define NAME "holdfast-fuzz"
 
 static bool is_ours(void)
 {
-	char page[FZ_PAGE_BYTES] = { 0 };
 	const int fd = open(DISK, O_RDONLY | O_CLOEXEC);
-	const bool whole = fd >= 0 && pread(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page);
+	const bool ours = fd >= 0 && hf_swap_is(fd, NAME);
 
 	if (fd >= 0)
 		close(fd);
-	return whole && !memcmp(page + NAME_AT, name, sizeof(name)) &&
-	       !memcmp(page + sizeof(page) - strlen(magic), magic, strlen(magic));
+	return ours;
 }
 
 /* The disk stays until the session's end: it is the loading that takes time. */
@@ -76,7 +60,7 @@ static int make_disk(struct fz_session *s)
 	fd = open(DISK, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = make_swap(fd);
+	ret = hf_swap_make(fd, DISK_KB * 1024, NAME);
 	close(fd);
 	return ret;
 }

@@ -9,9 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <holdfast/swap.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -30,18 +29,6 @@ static void swap_off(void)
 	t_command("modprobe -r brd");
 }
 
-/* The first page of a swap space: who it is for the kernel, and how long. */
-static int make_swap(int fd)
-{
-	const uint32_t info[] = { 1 /* version */, DISK_KB * 1024 / T_PAGE - 1 /* last page */ };
-	static const char magic[] = "SWAPSPACE2";
-	char page[T_PAGE] = { 0 };
-
-	memcpy(page + 1024, info, sizeof(info));
-	memcpy(page + T_PAGE - strlen(magic), magic, strlen(magic));
-	return pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) ? 0 : -EIO;
-}
-
 static int swap_on(void)
 {
 	int ret, fd;
@@ -50,7 +37,7 @@ static int swap_on(void)
 	fd = open(DISK, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -ENODEV;
-	ret = make_swap(fd);
+	ret = hf_swap_make(fd, DISK_KB * 1024, NULL);
 	close(fd);
 	if (!ret && swapon(DISK, 0))
 		ret = -errno;
