@@ -44,7 +44,7 @@ void fz_check_charges(struct fz_session *s)
 
 static int user_locked(const struct fz_session *s, uint64_t *bytes)
 {
-	return hf_user_locked(0, 5000 * (int)s->slow, bytes);
+	return hf_user_locked(0, (int)s->o.timeout_ms, bytes);
 }
 
 /* References of the zero page, if the module that tells is there (tests/emulated); else LONG_MIN. */
@@ -89,7 +89,10 @@ void fz_check_user(struct fz_session *s)
 	ret = user_locked(s, &now);
 	if (ret == -EOVERFLOW)
 		fz_object(s, FZ_ORACLE_CHARGE, "user-less", "the user's count is below zero");
-	else if (!ret && now != s->user)
+	else if (ret)
+		fz_object(s, FZ_ORACLE_CHARGE, "user-unknown", "what the user has locked cannot be told any more: %s",
+			  strerror(-ret));
+	else if (now != s->user)
 		fz_object(s, FZ_ORACLE_CHARGE, now > s->user ? "user-more" : "user-less",
 			  "when all is unmapped the user has %lld pages more locked than before",
 			  (long long)(now - s->user) / (long long)FZ_PAGE_BYTES);
