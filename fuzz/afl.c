@@ -178,6 +178,8 @@ static int run_certain(const uint8_t *in, size_t len, uint8_t *map, struct fz_ve
 	static uint8_t again[MAP_SIZE] __attribute__((aligned(8)));
 	int ret = run(in, len, map, v);
 
+	/* AFL++'s own; see play(). */
+	map[0] = 0;
 	if (ret || !fz_doubt_new(map))
 		return ret;
 	for (unsigned int k = 0; !ret && k < FZ_DOUBT_AGAIN; k++) {
@@ -308,8 +310,9 @@ int main(int argc, char **argv)
 	look_around();
 	__afl_map_size = MAP_SIZE;
 	if (!learning && !choosing) {
-		/* Before the first child, so that each goes on from what the last one knew. */
-		ret = target.options.stock ? 0 : fz_doubt_open();
+		/* Before the first child, so that each goes on from what the last one knew. Without what
+		 * is learned first, too much is new. */
+		ret = target.options.stock || !target.steady ? 0 : fz_doubt_open();
 		if (ret)
 			broken("no memory for what is believed", ret);
 		__afl_manual_init();

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "../module/cover_abi.h"
@@ -17,6 +18,8 @@
 #define BELIEVED 0x80
 
 static uint8_t *place;
+/* Of the input at hand: places that were not the same each time. */
+static uint8_t differs[HF_COVER_PLACES];
 
 int fz_doubt_open(void)
 {
@@ -45,6 +48,7 @@ bool fz_doubt_new(uint8_t *map)
 
 	if (!place)
 		return false;
+	memset(differs, 0, sizeof(differs));
 	for (size_t at = 0; at < HF_COVER_PLACES; at++) {
 		if (at % 8 == 0 && empty(map + at)) {
 			at += 7;
@@ -70,8 +74,9 @@ void fz_doubt_compare(uint8_t *first, const uint8_t *again)
 		if (!first[at] == !again[at])
 			continue;
 		first[at] = 0;
-		if (!refused(at))
+		if (!differs[at] && !refused(at))
 			place[at]++;
+		differs[at] = 1;
 	}
 }
 

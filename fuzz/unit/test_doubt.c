@@ -94,6 +94,28 @@ static void what_was_believed_may_be_refused(void **state)
 	assert_int_equal(first[40], 0);
 }
 
+static void one_input_strikes_a_place_once(void **state)
+{
+	(void)state;
+	assert_int_equal(fz_doubt_open(), 0);
+	clear();
+	first[40] = again[40] = 1;
+	assert_true(fz_doubt_new(first));
+	fz_doubt_compare(first, again);
+	fz_doubt_believe(first);
+	/* Not the first time, and each time after it. */
+	clear();
+	first[100] = again[100] = again[40] = 1;
+	assert_true(fz_doubt_new(first));
+	for (unsigned int k = 0; k < FZ_DOUBT_AGAIN; k++)
+		fz_doubt_compare(first, again);
+	fz_doubt_believe(first);
+	clear();
+	first[40] = 1;
+	assert_false(fz_doubt_new(first));
+	assert_int_equal(first[40], 1);
+}
+
 static void children_share_it(void **state)
 {
 	int status;
@@ -120,6 +142,7 @@ int main(void)
 		cmocka_unit_test(what_comes_again_is_believed),
 		cmocka_unit_test(what_comes_and_goes_is_not),
 		cmocka_unit_test(what_was_believed_may_be_refused),
+		cmocka_unit_test(one_input_strikes_a_place_once),
 		cmocka_unit_test(children_share_it),
 	};
 
