@@ -34,12 +34,14 @@
  * struct fz_armed - a failure point that waits for the next operation
  * @on: it does
  * @who: process that armed it
+ * @after: how often it is passed before
  * @err: errno it stands for, or 0
  * @name: its name
  */
 struct fz_armed {
 	bool on;
 	unsigned int who;
+	unsigned int after;
 	int err;
 	char name[32];
 };
@@ -90,6 +92,7 @@ struct fz_armed {
  * @swap_left: pages that were
  * @cgroup: there is a memory cgroup
  * @kmem: there is one for the processes of all runs
+ * @kmem_before: bytes of kernel memory charged to it before the first run
  * @stats: counts
  */
 struct fz_session {
@@ -140,6 +143,7 @@ struct fz_session {
 	unsigned int swap_left;
 	bool cgroup;
 	bool kmem;
+	uint64_t kmem_before;
 	struct fz_verdict *v;
 	bool wrong;
 	bool hung;

@@ -306,8 +306,9 @@ static int empty_files(struct fz_session *s)
 }
 
 /* Pins, huge pages and locked memory are what they were, whoever pins a page for a moment meanwhile. */
-static int check_rest(struct fz_session *s, const char *when)
+static int check_rest(struct fz_session *s, bool between)
 {
+	const char *const when = between ? "since the last run" : "after the run";
 	struct hf_proc_snapshot now;
 	int ret;
 
@@ -316,13 +317,14 @@ static int check_rest(struct fz_session *s, const char *when)
 	if (ret != -EBUSY)
 		return ret;
 	if (now.pins_held != s->before.pins_held)
-		fz_object(s, FZ_ORACLE_BALANCE, "pins", "%+lld pins are left %s",
+		fz_object(s, FZ_ORACLE_BALANCE, between ? "pins-between" : "pins", "%+lld pins are left %s",
 			  (long long)(now.pins_held - s->before.pins_held), when);
 	else if (now.huge_free_2m != s->before.huge_free_2m)
-		fz_object(s, FZ_ORACLE_BALANCE, "huge-pages", "%lld huge pages are missing %s",
+		fz_object(s, FZ_ORACLE_BALANCE, between ? "huge-between" : "huge-pages",
+			  "%lld huge pages are missing %s",
 			  (long long)(s->before.huge_free_2m - now.huge_free_2m), when);
 	else
-		fz_object(s, FZ_ORACLE_BALANCE, "locked",
+		fz_object(s, FZ_ORACLE_BALANCE, between ? "locked-between" : "locked",
 			  "VmLck %llu, VmPin %llu %s; before: %llu, %llu",
 			  (unsigned long long)now.vmlck, (unsigned long long)now.vmpin, when,
 			  (unsigned long long)s->before.vmlck, (unsigned long long)s->before.vmpin);
@@ -340,7 +342,7 @@ static int begin(struct fz_session *s)
 	fz_note_zero_page(s);
 	ret = empty_files(s);
 	if (!ret)
-		ret = s->rested ? check_rest(s, "since the last run") : fz_rest(hf_proc_snapshot, &s->before);
+		ret = s->rested ? check_rest(s, true) : fz_rest(hf_proc_snapshot, &s->before);
 	if (ret)
 		return ret;
 	s->rested = true;
@@ -473,7 +475,7 @@ static int balance(struct fz_session *s)
 	if (s->m->container[1].user)
 		fz_check_user(s);
 	fz_check_zero_page(s);
-	return check_rest(s, "after the run");
+	return check_rest(s, false);
 }
 
 int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct fz_verdict *v)
