@@ -38,24 +38,29 @@ int64_t fz_play_ask(struct fz_session *s, const struct fz_op *op)
 	return 0;
 }
 
-/* Can a page that has parted be pinned? Where that is left open the answer says so. */
+static bool is_in(const struct fz_mapping *map, uint64_t iova)
+{
+	return iova >= fz_iova(map->iova) && iova < fz_iova(map->iova + map->pages);
+}
+
+/* Can a page that has parted be pinned? Where that is left open it is if @refused is not set. */
 static bool replaceable(struct fz_session *s, const struct fz_mapping *map, unsigned int who,
-			unsigned int i, int64_t answer)
+			unsigned int i, bool refused)
 {
 	const unsigned int page = map->page + i;
 
 	if (page >= FZ_PAGES)
 		return false;
 	return fz_pinnable(s->m, who, page, map->prot) ||
-	       (answer != -EFAULT && fz_pinnable_open(s->m, who, page, map->prot));
+	       (!refused && fz_pinnable_open(s->m, who, page, map->prot));
 }
 
 /*
- * What a refresh of one mapping's pages [first, end) will say, when it has said @answer, and how many it
- * replaces at least.
+ * What a refresh of one mapping's pages [first, end) will say, @refused: when it has said that one of this
+ * mapping cannot be pinned, and how many it replaces at least.
  */
 static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, unsigned int who,
-			    unsigned int first, unsigned int end, int64_t answer,
+			    unsigned int first, unsigned int end, bool refused,
 			    unsigned int *parted)
 {
 	*parted = 0;
@@ -69,7 +74,7 @@ static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, 
 		*parted += fz_mapping_parted(s->m, map, i);
 	/* What is left open may have been replaced, too, or have failed to be. */
 	for (unsigned int i = first; i < end; i++)
-		if (fz_mapping_parted(s->m, map, i) && !replaceable(s, map, who, i, answer))
+		if (fz_mapping_parted(s->m, map, i) && !replaceable(s, map, who, i, refused))
 			return -EFAULT;
 	return 0;
 }
@@ -97,11 +102,6 @@ static void learn(struct fz_session *s, struct fz_mapping *map, unsigned int fir
 	}
 }
 
-static bool is_in(const struct fz_mapping *map, uint64_t iova)
-{
-	return iova >= fz_iova(map->iova) && iova < fz_iova(map->iova + map->pages);
-}
-
 int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0), c = fz_op_arg(op, 1), iova = fz_op_arg(op, 2);
@@ -126,7 +126,8 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 						 iova + count - map->iova :
 						 map->pages;
 
-		want = will_refresh(s, map, who, first, end, ret, &parted);
+		want = will_refresh(s, map, who, first, end,
+				    ret == -EFAULT && is_in(map, refresh.failed), &parted);
 		/* Old and new pages are charged for a moment, whole huge pages of them. */
 		room = fz_proc_locked(s->m, who) +
 		       (parted < FZ_HUGE ? 2 * FZ_HUGE : (uint64_t)map->pages);

@@ -140,10 +140,21 @@ static unsigned int needed(struct fz_session *s, unsigned int who, unsigned int 
 static bool misses_huge_file(struct fz_session *s, unsigned int who, unsigned int page,
 			     unsigned int count)
 {
-	for (unsigned int i = page; i < page + count && i < FZ_PAGES; i++)
-		if (fz_huge(i) && fz_pte(s->m, who, i)->vma == FZ_VMA_SHARED &&
-		    !fz_page_frame(s->m, who, i))
+	bool there;
+
+	for (unsigned int i = page; i < page + count && i < FZ_PAGES; i++) {
+		const unsigned int first = i / FZ_HUGE * FZ_HUGE;
+
+		if (!fz_huge(i) || fz_pte(s->m, who, i)->vma != FZ_VMA_SHARED)
+			continue;
+		/* One page of it that was touched brought all of it. */
+		there = false;
+		for (unsigned int k = first; k < first + FZ_HUGE && !there; k++)
+			there = fz_page_frame(s->m, who, k) != 0;
+		if (!there)
 			return true;
+		i = first + FZ_HUGE - 1;
+	}
 	return false;
 }
 

@@ -107,6 +107,7 @@ int64_t fz_play_fail(struct fz_session *s, const struct fz_op *op)
 	snprintf(text, sizeof(text), "%s %u\n", s->armed.name, fz_op_arg(op, 1) + 1);
 	ret = order(s, who, text);
 	s->armed.who = who;
+	s->armed.after = fz_op_arg(op, 1);
 	s->armed.on = !ret;
 	return ret;
 }

@@ -177,7 +177,7 @@ void fz_apply_unmap(struct fz_session *s, unsigned int c, unsigned int iova, uns
 
 bool fz_unmapped(struct fz_session *s, int64_t ret, uint64_t size, int64_t want, const char *what)
 {
-	const char *armed = s->armed.on && ret == -EFAULT ? s->armed.name : "";
+	const char *armed = s->armed.on && !s->armed.after && ret == -EFAULT ? s->armed.name : "";
 
 	/* The request could not be read, or was carried out and could not be answered. */
 	if (!strcmp(armed, "UNMAP_IN"))

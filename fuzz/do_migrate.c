@@ -46,6 +46,9 @@ int64_t fz_play_vaddr_new(struct fz_session *s, const struct fz_op *op)
 
 	if (!fz_alive(s, who))
 		return FZ_SKIPPED;
+	/* Device memory is given the address it had: what the device reaches does not depend on it. */
+	if (map && map->bar)
+		request.vaddr = FZ_BAR + map->page * FZ_PAGE_BYTES;
 	/* No mapping in the range at all, or another range, or a valid address. */
 	if (!s->m->container[c].typed)
 		want = -EINVAL;
@@ -61,7 +64,8 @@ int64_t fz_play_vaddr_new(struct fz_session *s, const struct fz_op *op)
 		return ret;
 	map->stale = false;
 	map->mm = p->mm;
-	map->page = page;
+	if (!map->bar)
+		map->page = page;
 	return ret;
 }
 

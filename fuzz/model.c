@@ -446,17 +446,19 @@ void fz_mapping_add_bar(struct fz_model *m, unsigned int who, uint32_t iova, uns
 					.pages = pages };
 }
 
-/* A mapping has the frame no more. */
-static void unpin(struct fz_frame *f)
+/* A mapping has the frame no more. One that may be written to is taken for written, so that it stays. */
+static void unpin(struct fz_frame *f, const struct fz_mapping *map)
 {
 	f->pins--;
+	if (map->prot & FZ_PROT_WRITE)
+		f->freed = false;
 	f->lazy |= !f->pins && f->freed;
 }
 
 void fz_mapping_remove(struct fz_model *m, struct fz_mapping *map)
 {
 	for (unsigned int i = 0; !map->bar && i < map->pages; i++)
-		unpin(&m->frame[m->pinned[map->pinned + i]]);
+		unpin(&m->frame[m->pinned[map->pinned + i]], map);
 	map->used = false;
 }
 
@@ -465,7 +467,7 @@ void fz_mapping_repin(struct fz_model *m, struct fz_mapping *map, unsigned int i
 	uint32_t *pinned = &m->pinned[map->pinned + i];
 	const unsigned int who = fz_proc_of(m, map->mm);
 
-	unpin(&m->frame[*pinned]);
+	unpin(&m->frame[*pinned], map);
 	*pinned = fz_page_own(m, who, map->page + i);
 	m->frame[*pinned].pins++;
 }
