@@ -72,15 +72,20 @@ static void what_comes_and_goes_is_not(void **state)
 	comes_and_goes(80, false);
 }
 
+static void see_twice(unsigned int at)
+{
+	clear();
+	first[at] = again[at] = 1;
+	assert_true(fz_doubt_new(first));
+	fz_doubt_compare(first, again);
+	fz_doubt_believe(first);
+}
+
 static void what_was_believed_may_be_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(fz_doubt_open(), 0);
-	clear();
-	first[40] = again[40] = 1;
-	assert_true(fz_doubt_new(first));
-	fz_doubt_compare(first, again);
-	fz_doubt_believe(first);
+	see_twice(40);
 	for (unsigned int k = 0; k < FZ_DOUBT_STRIKES; k++) {
 		clear();
 		first[40] = 1;
@@ -98,11 +103,7 @@ static void one_input_strikes_a_place_once(void **state)
 {
 	(void)state;
 	assert_int_equal(fz_doubt_open(), 0);
-	clear();
-	first[40] = again[40] = 1;
-	assert_true(fz_doubt_new(first));
-	fz_doubt_compare(first, again);
-	fz_doubt_believe(first);
+	see_twice(40);
 	/* Not the first time, and each time after it. */
 	clear();
 	first[100] = again[100] = again[40] = 1;
