@@ -18,7 +18,7 @@
 #define BELIEVED 0x80
 
 static uint8_t *place;
-/* Of the input at hand: places that were not the same each time. */
+/* Of the input that was compared last: places that were not the same each time. */
 static uint8_t differs[HF_COVER_PLACES];
 
 int fz_doubt_open(void)
@@ -48,7 +48,6 @@ bool fz_doubt_new(uint8_t *map)
 
 	if (!place)
 		return false;
-	memset(differs, 0, sizeof(differs));
 	for (size_t at = 0; at < HF_COVER_PLACES; at++) {
 		if (at % 8 == 0 && empty(map + at)) {
 			at += 7;
@@ -62,6 +61,18 @@ bool fz_doubt_new(uint8_t *map)
 			found = true;
 	}
 	return found;
+}
+
+void fz_doubt_begin(void)
+{
+	memset(differs, 0, sizeof(differs));
+}
+
+void fz_doubt_mask(uint8_t *map)
+{
+	for (size_t at = 0; place && at < HF_COVER_PLACES; at++)
+		if (map[at] && (differs[at] || !(place[at] & BELIEVED)))
+			map[at] = 0;
 }
 
 void fz_doubt_compare(uint8_t *first, const uint8_t *again)
