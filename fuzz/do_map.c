@@ -118,6 +118,10 @@ static int64_t judge_map(struct fz_session *s, const struct request *r, int64_t 
 		want = -ENOMEM;
 	else if (!all_pinnable(s, r->who, r->page, r->count, r->prot))
 		want = -EFAULT;
+	/* Where memory is missing, too, stock says which it meets first (docs/abi.md). */
+	if (s->o.stock && want == -ENOMEM && ret == -EFAULT &&
+	    !all_pinnable(s, r->who, r->page, r->count, r->prot))
+		want = ret;
 	if (r->open && (want == 0 || want == -EFAULT) && (ret == 0 || ret == -EFAULT))
 		want = ret;
 	/* The limit of a user is that of all its processes, which is not followed here. */

@@ -202,13 +202,16 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 		ret = missing("memory", -errno);
 	else
 		ret = fz_log_open(&s->log);
-	change_settings(s);
-	/* It knows the zero page's references. Not everywhere is it there, and nothing else needs it. */
+	/*
+	 * It knows the zero page's references. Not everywhere is it there, and nothing else needs it. It may
+	 * bring holdfast along, whose settings are changed then.
+	 */
 	if (access("/sys/module/holdfast_testdev", F_OK)) {
 		s->testdev = !system("modprobe -q holdfast_testdev");
 		if (!s->testdev)
 			fputs("holdfast: fuzz: the references of the zero page are not known\n", stderr);
 	}
+	change_settings(s);
 	if (!ret)
 		ret = fz_rest(hf_proc_snapshot, &s->first);
 	s->snapped = !ret;
