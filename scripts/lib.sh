@@ -178,3 +178,18 @@ with_libraries() {
 			cp -L "$library" "$1$library"
 		done
 }
+
+# died_half_patched LOG - did the kernel of this log die of an instruction that it had patched
+# on another CPU?  It patches code by way of an int3, and QEMU's threads can see that
+# after it is gone (once in some hundred boots, most often while it boots); nothing that is
+# tested here is to blame.  The proof: it died of an int3, and where that was is none.
+died_half_patched() {
+	tr -d '\r' <"$1" 2>/dev/null | awk '
+		/Oops: int3/ { died = 1 }
+		died && / Code: / {
+			for (i = 2; i <= NF; i++)
+				if ($i ~ /^<..>$/) gone = $(i - 1) ~ /^[0-9a-f][0-9a-f]$/ && $(i - 1) != "cc"
+			exit
+		}
+		END { exit !gone }'
+}
