@@ -3,6 +3,7 @@
  * fuzz_corpus - the sequences that are kept in fuzz/corpus/, each once, on the module with failure
  * points. Among them are those that the fuzzer's model was once wrong about, which have names.
  */
+#include <glob.h>
 #include <holdfast/ktap.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static void corpus(struct t *t)
 {
 	unsigned int well = 0;
 	char line[512];
+	glob_t all;
 	FILE *f;
 
 	(void)t;
@@ -27,6 +29,7 @@ static void corpus(struct t *t)
 	/* Its settings would have the standard module of holdfast's come along. */
 	hf_require(!t_command("modprobe -C /dev/null %s", T_MODULE_STOCK) && !t_fail_load(""),
 		   "both modules");
+	hf_require(!glob(CORPUS "/*", 0, NULL, &all), CORPUS);
 	f = popen(PLAY " " CORPUS "/* 2>&1", "r");
 	hf_require(f, PLAY);
 	while (fgets(line, sizeof(line), f)) {
@@ -38,7 +41,9 @@ static void corpus(struct t *t)
 	}
 	hf_expect_eq(pclose(f), 0, PLAY);
 	hf_ktap_diag("%u sequences as predicted", well);
+	hf_expect_eq(well, all.gl_pathc, "sequences of " CORPUS);
 	hf_expect(well >= LEAST, "%u sequences in " CORPUS, well);
+	globfree(&all);
 }
 
 static const struct t_case cases[] = {
