@@ -21,8 +21,7 @@
 
 #include "game.h"
 
-#define ROOT "/sys/fs/cgroup/"
-#define GROUP ROOT "holdfast-fuzz"
+#define GROUP FZ_CGROUP "/starved"
 /* Pages that are counted ahead, on all CPUs, and that the kernel takes for itself. */
 #define UNSURE 512U
 
@@ -30,8 +29,7 @@ static bool have_group(struct fz_session *s)
 {
 	if (s->cgroup)
 		return true;
-	if (hf_proc_write_file(ROOT "cgroup.subtree_control", "+memory") ||
-	    (mkdir(GROUP, 0755) && errno != EEXIST))
+	if (!s->kmem || (mkdir(GROUP, 0755) && errno != EEXIST))
 		return false;
 	/* What is there already would be swapped out to make room. No kernel without swap has the file. */
 	hf_proc_write_file(GROUP "/memory.swap.max", "0");

@@ -91,7 +91,7 @@ struct fz_armed {
  * @swap_could: pages that could have been swapped out, since the session began
  * @swap_left: pages that were
  * @cgroup: there is a memory cgroup
- * @kmem: there is one for the processes of all runs
+ * @kmem: there is one (FZ_CGROUP) for those of the processes of all runs
  * @kmem_before: bytes of kernel memory charged to it before the first run
  * @stats: counts
  */
@@ -267,6 +267,10 @@ void fz_swap_off(struct fz_session *s);
 
 /** fz_swap_end() - nor the disk */
 void fz_swap_end(struct fz_session *s);
+
+/* The memory cgroup that has those of all processes of a session's runs in it, and the root of cgroups. */
+#define FZ_CGROUP_ROOT "/sys/fs/cgroup"
+#define FZ_CGROUP FZ_CGROUP_ROOT "/holdfast-fuzz"
 
 /** fz_kmem_begin() - count the kernel memory of the runs' processes from now on, if the kernel can */
 void fz_kmem_begin(struct fz_session *s);

@@ -4,10 +4,11 @@
  *
  * Whatever the module allocates for a user is charged to that user's memory cgroup (docs/accounting.md),
  * and so is what the IOMMU driver and the kernel itself do. All processes of all runs of a session are in
- * one group, but for those that are starved (do_cgroup.c): what a run leaves behind adds up there. What the kernel would give back if memory
- * were short (slab_reclaimable) does not count. The kernel counts in batches, and adds the numbers of its
- * CPUs up every two seconds: so it is looked at when a session ends, and a leak that is small shows when
- * many runs had it.
+ * one group, those that are starved in another, and both in a third (FZ_CGROUP): what a run leaves behind
+ * adds up there, also when the group it was charged to is removed. What the kernel would give back if
+ * memory were short (slab_reclaimable) does not count. The kernel counts in batches, and adds the numbers
+ * of its CPUs up every two seconds: so it is looked at when a session ends, and a leak that is small shows
+ * when many runs had it.
  */
 #include <errno.h>
 #include <holdfast/proc.h>
@@ -18,8 +19,7 @@
 
 #include "game.h"
 
-#define ROOT "/sys/fs/cgroup/"
-#define GROUP ROOT "holdfast-fuzz-runs"
+#define GROUP FZ_CGROUP "/runs"
 /* Bytes; and on each CPU a page or two is counted ahead until somebody else needs some there. */
 #define SPARE 65536U
 #define SPARE_CPU 8192U
@@ -28,7 +28,7 @@
 static uint64_t kernel_bytes(void)
 {
 	uint64_t all = 0, spare = 0;
-	FILE *f = fopen(GROUP "/memory.stat", "re");
+	FILE *f = fopen(FZ_CGROUP "/memory.stat", "re");
 
 	if (!f)
 		return 0;
@@ -38,15 +38,24 @@ static uint64_t kernel_bytes(void)
 	return all > spare ? all - spare : 0;
 }
 
+static bool made(const char *path)
+{
+	return !mkdir(path, 0755) || errno == EEXIST;
+}
+
+static bool have_groups(void)
+{
+	return !hf_proc_write_file(FZ_CGROUP_ROOT "/cgroup.subtree_control", "+memory") &&
+	       made(FZ_CGROUP) && !hf_proc_write_file(FZ_CGROUP "/cgroup.subtree_control", "+memory") &&
+	       made(GROUP);
+}
+
 void fz_kmem_begin(struct fz_session *s)
 {
 	uint64_t there;
 	FILE *f;
 
-	f = hf_proc_write_file(ROOT "cgroup.subtree_control", "+memory") ||
-			    (mkdir(GROUP, 0755) && errno != EEXIST) ?
-		    NULL :
-		    fopen(GROUP "/memory.stat", "re");
+	f = have_groups() ? fopen(FZ_CGROUP "/memory.stat", "re") : NULL;
 	s->kmem = f && !hf_proc_find(f, "kernel", &there);
 	if (f)
 		fclose(f);
@@ -86,5 +95,6 @@ void fz_kmem_end(struct fz_session *s)
 	}
 	for (unsigned int i = 0; rmdir(GROUP) && i < 200; i++)
 		nanosleep(&nap, NULL);
+	rmdir(FZ_CGROUP);
 	s->kmem = false;
 }
