@@ -33,15 +33,6 @@
 #define PAGES(n) ((n) * T_PAGE)
 #define LIMIT PAGES(100)
 
-static char *touched(size_t len)
-{
-	struct hf_mem m;
-
-	/* Processes that end give it back. */
-	hf_must(hf_mem_alloc("anon4k", len, HF_MEM_TOUCHED, &m));
-	return m.addr;
-}
-
 static void set_limit(pid_t pid, uint64_t soft, uint64_t hard)
 {
 	const struct rlimit limit = { soft, hard };
@@ -115,7 +106,7 @@ static void threads_child(void *arg)
 	char *mem;
 
 	t_unprivileged(LIMIT);
-	mem = touched(LIMIT);
+	mem = t_touched(LIMIT);
 	hf_require(!pthread_create(&watcher, NULL, watch, &w), "thread");
 	for (unsigned int i = 0; i < RACERS; i++) {
 		r[i] = (struct racer){ .t = t, .mem = mem, .number = i };
@@ -199,7 +190,7 @@ static void duel_child(void *arg)
 	pthread_t thread;
 
 	t_unprivileged(LIMIT);
-	d.mem = touched(LIMIT);
+	d.mem = t_touched(LIMIT);
 	hf_map(d.t->c, IOVA, d.mem, LIMIT - T_PAGE, HF_RW);
 	hf_require(!pthread_create(&thread, NULL, fight_too, &d), "thread");
 	fight(&d, 0);
@@ -233,7 +224,7 @@ static void fork_child(void *arg)
 	char *mem;
 
 	t_unprivileged(LIMIT);
-	mem = touched(T_PAGE);
+	mem = t_touched(T_PAGE);
 	t_gate_open(f->gate, 1);
 	t_gate_wait(f->gate, 2);
 	for (unsigned int i = 0; i < 130; i++) {
@@ -295,7 +286,7 @@ static void containers_child(void *arg)
 	char *mem;
 
 	t_unprivileged(LIMIT);
-	mem = touched(LIMIT);
+	mem = t_touched(LIMIT);
 	hf_map(&w->c[0], IOVA, mem, PAGES(60), HF_RW);
 	hf_expect_eq(hf_try_map(&w->c[1], IOVA, mem, PAGES(41), HF_RW), -ENOMEM, "60 and 41");
 	hf_expect_eq(hf_try_map(&w->c[1], IOVA, mem, PAGES(40), HF_RW), 0, "60 and 40");
@@ -340,7 +331,7 @@ static void limit_child(void *arg)
 	char *mem;
 
 	t_unprivileged(2 * LIMIT);
-	mem = touched(2 * LIMIT);
+	mem = t_touched(2 * LIMIT);
 	hf_map(c, IOVA, mem, LIMIT, HF_RW);
 	set_limit(0, LIMIT / 2, 2 * LIMIT);
 	t_expect_own(o->t, 0, LIMIT, "lowered");
@@ -400,7 +391,7 @@ static void capability_child(void *arg)
 {
 	const struct t *t = arg;
 	const uint64_t others = t->by_user ? t_user_locked(0) : 0;
-	char *mem = touched(2 * LIMIT);
+	char *mem = t_touched(2 * LIMIT);
 
 	/* Root may have locked something that is none of ours. */
 	set_limit(0, LIMIT + others, LIMIT + others);
@@ -444,7 +435,7 @@ static void be(uid_t uid)
 static void user_child(void *arg)
 {
 	const struct t *t = arg;
-	char *mem = touched(LIMIT);
+	char *mem = t_touched(LIMIT);
 
 	hf_map(t->c, IOVA, mem, PAGES(10), HF_RW);
 	be(T_NOBODY);
@@ -517,7 +508,7 @@ static void many_users_child(void *arg)
 {
 	const struct many *many = arg;
 	const struct t *t = many->t;
-	char *mem = touched(T_PAGE);
+	char *mem = t_touched(T_PAGE);
 
 	for (uid_t uid = many->first; uid < many->first + USERS; uid++) {
 		be(uid);
@@ -581,7 +572,7 @@ static void namespace_child(void *arg)
 	char *mem;
 
 	t_unprivileged(LIMIT);
-	mem = touched(2 * LIMIT);
+	mem = t_touched(2 * LIMIT);
 	if (unshare(CLONE_NEWUSER)) {
 		*s->error = errno;
 		return;
@@ -615,7 +606,7 @@ static void mlock_child(void *arg)
 	char *mem;
 
 	t_unprivileged(LIMIT);
-	mem = touched(3 * LIMIT);
+	mem = t_touched(3 * LIMIT);
 	hf_require(!mlock(mem, PAGES(60)), "mlock");
 	hf_expect_eq(hf_try_map(t->c, IOVA, mem, PAGES(60), HF_RW), want, "60 beside 60 locked");
 	hf_expect_eq(hf_try_map(t->c, IOVA + T_1G, mem, PAGES(40), HF_RW), 0, "40 more");
@@ -661,7 +652,7 @@ static void words(struct t *t)
 /* A container stays as it was made; two of one process may differ. */
 static void switched(struct t *t)
 {
-	char *mem = touched(LIMIT);
+	char *mem = t_touched(LIMIT);
 	struct hf_proc_mem have;
 	struct hf_container c;
 	struct t_side side;

@@ -23,15 +23,6 @@
 #define PAGES(n) ((n) * T_PAGE)
 #define LIMIT PAGES(100)
 
-static char *touched(size_t len)
-{
-	struct hf_mem m;
-
-	/* Processes that end give it back. */
-	hf_must(hf_mem_alloc("anon4k", len, HF_MEM_TOUCHED, &m));
-	return m.addr;
-}
-
 static int limit(uint64_t pages)
 {
 	const struct rlimit mine = { PAGES(pages), LIMIT };
@@ -44,6 +35,8 @@ struct twin {
 	char *mem;
 	int over;
 	int within;
+	unsigned int pages;	/* the twin's limit for a refresh, and what is answered */
+	int answer;
 };
 
 /* Have another process of this mm run @fn, to its end. */
@@ -73,7 +66,7 @@ static void maps_child(void *arg)
 	struct twin w = { .t = arg };
 
 	t_unprivileged(LIMIT);
-	w.mem = touched(LIMIT);
+	w.mem = t_touched(LIMIT);
 	hf_map(w.t->c, IOVA, w.mem, PAGES(10), HF_RW);
 	with_twin(map_two, &w);
 	hf_expect_eq(w.over, -ENOMEM, "twin: 10 and 21 of 30");
@@ -97,23 +90,13 @@ static void part(const struct twin *w, unsigned int pages)
 		w->mem[PAGES(i)] = 1;
 }
 
-static int refresh_at_10(void *arg)
+static int refresh(void *arg)
 {
 	struct twin *w = arg;
 
-	if (limit(10))
+	if (limit(w->pages))
 		return 1;
-	w->within = hf_try_refresh(w->t->c, IOVA, PAGES(10), NULL, NULL);
-	return 0;
-}
-
-static int refresh_at_100(void *arg)
-{
-	struct twin *w = arg;
-
-	if (limit(100))
-		return 1;
-	w->over = hf_try_refresh(w->t->c, IOVA, PAGES(10), NULL, NULL);
+	w->answer = hf_try_refresh(w->t->c, IOVA, PAGES(10), NULL, NULL);
 	return 0;
 }
 
@@ -122,16 +105,18 @@ static void refreshes_child(void *arg)
 	struct twin w = { .t = arg };
 
 	t_unprivileged(LIMIT);
-	w.mem = touched(LIMIT);
+	w.mem = t_touched(LIMIT);
 	hf_map(w.t->c, IOVA, w.mem, PAGES(10), HF_RW);
 	part(&w, 3);
-	with_twin(refresh_at_10, &w);
-	hf_expect_eq(w.within, 0, "10 mapped, 3 for a moment: twin may 10, who the mm belongs to 100");
+	w.pages = 10;
+	with_twin(refresh, &w);
+	hf_expect_eq(w.answer, 0, "10 mapped, 3 for a moment: twin may 10, who the mm belongs to 100");
 	t_expect_own(w.t, 0, PAGES(10), "refreshed");
 	part(&w, 3);
 	hf_require(!limit(12), "prlimit");
-	with_twin(refresh_at_100, &w);
-	hf_expect_eq(w.over, -ENOMEM, "twin may 100, who the mm belongs to 12");
+	w.pages = 100;
+	with_twin(refresh, &w);
+	hf_expect_eq(w.answer, -ENOMEM, "twin may 100, who the mm belongs to 12");
 	t_expect_own(w.t, 0, PAGES(10), "not refreshed");
 	hf_require(!limit(13), "prlimit");
 	hf_expect_eq(hf_try_refresh(w.t->c, IOVA, PAGES(10), NULL, NULL), 0, "he may 13, and refreshes");

@@ -35,6 +35,14 @@ static void answer(void)
 		meter->bytes = UNKNOWN;
 }
 
+char *t_touched(size_t len)
+{
+	struct hf_mem m;
+
+	hf_must(hf_mem_alloc("anon4k", len, HF_MEM_TOUCHED, &m));
+	return m.addr;
+}
+
 void t_payer_start(void)
 {
 	struct meter *m = mmap(NULL, T_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,

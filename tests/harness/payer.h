@@ -26,6 +26,9 @@
  */
 void t_payer_start(void);
 
+/** t_touched() - small pages of a process that ends before the case does; must succeed */
+char *t_touched(size_t len);
+
 /** t_user_locked() - bytes charged to a user; 0 without t_payer_start(); must succeed */
 uint64_t t_user_locked(uid_t uid);
 
