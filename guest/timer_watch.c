@@ -4,16 +4,16 @@
  *
  * Linux programs the timer of each CPU's local APIC for the next thing that CPU has to do, once. If
  * that one interrupt does not come, nothing does on that CPU that waits for time: the next timer is
- * later, so it is not programmed, and a CPU that is idle sleeps for ever. QEMU's emulation on a machine
- * that is short of CPUs has been seen to do that to one of two CPUs: RCU reported a stall after
- * three minutes, with "timer wakeup didn't happen" and that CPU idle.
+ * later, so it is not programmed, and a CPU that is idle sleeps for ever. That comes of a store to the
+ * APIC that QEMU took for another device's (scripts/qemu): the one that starts the timer, or the one that
+ * ends the interrupt before, without which the APIC has no other of its class come.
  *
  * One thread on each CPU beats once a second, and looks at the others. One that has missed five beats of
  * this one, while its CPU did hardly anything (what a CPU that is busy in the kernel misses is a matter for
- * its watchdogs), is woken, which takes no timer, and has its CPU's timer fire at once; the
- * kernel then sees what is due and goes on. It says so in the kernel log.
+ * its watchdogs), is woken, which takes no timer, ends what its CPU's APIC has for served still, and has
+ * the timer fire at once; the kernel then sees what is due and goes on. It says so in the kernel log.
  *
- * Only for a guest whose CPUs are emulated, booted with iomem=relaxed, so that /dev/mem shows the
+ * Only for a guest whose CPUs are emulated and have no x2APIC (that is no memory), booted with iomem=relaxed, so that /dev/mem shows the
  * APIC. A CPU's APIC is at the same address for each CPU: who reads there must be on it.
  */
 #include <errno.h>
@@ -37,6 +37,9 @@
 
 /* Of the local APIC (Intel's manual, volume 3, "Local APIC Register Address Map"). */
 #define APIC 0xfee00000
+#define APIC_END_OF_INTERRUPT 0xb0
+#define APIC_IN_SERVICE 0x100
+#define APIC_REQUESTED 0x200
 #define APIC_LVT_TIMER 0x320
 #define APIC_COUNT_FIRST 0x380
 #define APIC_COUNT_NOW 0x390
@@ -57,18 +60,34 @@ static volatile uint32_t *reg(unsigned int at)
 	return &apic[at / sizeof(*apic)];
 }
 
-/* On the CPU itself. */
+/* The highest of the 256 vectors that has its bit in registers from @at on, or -1. */
+static int highest(unsigned int at)
+{
+	for (int i = 7; i >= 0; i--) {
+		const uint32_t bits = *reg(at + 16 * (unsigned int)i);
+
+		if (bits)
+			return 32 * i + 31 - __builtin_clz(bits);
+	}
+	return -1;
+}
+
+/* On the CPU itself, in user mode: no interrupt is being served. */
 static void start_again(long self)
 {
 	const int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	const uint32_t lvt = *reg(APIC_LVT_TIMER), now = *reg(APIC_COUNT_NOW), first = *reg(APIC_COUNT_FIRST);
+	const int requested = highest(APIC_REQUESTED), served = highest(APIC_IN_SERVICE);
 	char text[192];
-	/* At level "warning", and in one write(): that is one line. */
-	const int len = snprintf(text, sizeof(text),
-				 "<4>holdfast: timer-watch: CPU %ld has had no timer interrupt; it gets one (LVT %x, count %u of %u)\n",
-				 self, *reg(APIC_LVT_TIMER), *reg(APIC_COUNT_NOW),
-				 *reg(APIC_COUNT_FIRST));
+	int len;
 
+	for (int i = 0; i < 16 && highest(APIC_IN_SERVICE) >= 0; i++)
+		*reg(APIC_END_OF_INTERRUPT) = 0;
 	*reg(APIC_COUNT_FIRST) = SOON;
+	/* At level "warning", and in one write(): that is one line. */
+	len = snprintf(text, sizeof(text),
+		       "<4>holdfast: timer-watch: CPU %ld has had no timer interrupt; it gets one (LVT %x, count %u of %u, requested %d, in service %d)\n",
+		       self, lvt, now, first, requested, served);
 	if (log < 0 || write(log, text, (size_t)len) != len)
 		perror("timer-watch: /dev/kmsg");
 	if (log >= 0)
