@@ -103,6 +103,7 @@ rc=0
 DURATION=20 JOBS=1 SEED=7 "$top/scripts/fuzz" --out "$run" --findings "$store" \
 	>"$work/out" 2>"$work/err" || rc=$?
 sed 's/^/# /' "$work/err" "$work/out"
+tail -n +1 "$store"/*/{finding.json,minimised.txt} 2>/dev/null | sed 's/^/# /'
 check "findings are exit status 1" '[[ $rc -eq 1 ]]'
 answer=$(ls -d "$store"/answer-exec-* 2>/dev/null || true)
 check "one finding whatever the number in its text" '[[ $(wc -w <<<"$answer") -eq 1 ]]'
@@ -119,6 +120,14 @@ check "a finding was seen more than once" '[[ $("$triage" field "$store/charge-m
 check "confirmed" '[[ $("$triage" field "$store/charge-munlock" state) == confirmed ]]'
 check "minimised to what it needs" '[[ $(grep -vc "^setup\|^#" "$store/charge-munlock/minimised.txt") -eq 2 ]]'
 check "one operation is enough for the other" '[[ $(grep -vc "^setup\|^#" "$answer/minimised.txt") -eq 1 ]]'
+# What is found where the finding has been taken away is another one.
+for more in "" "mmap\n" "mmap\nmmap\n"; do
+	printf 'bar-map\n%bexec\n' "$more" >"$work/other"
+	"$triage" input "$work/other" "$work/other.in"
+	"$STAND_IN/minimise" "$work/other.in" "$work/other.out" >/dev/null
+	"$triage" text "$work/other.out" | grep -v "^ *setup\|^#" >"$work/other.left"
+	check "minimised to exec, not to bar-map" '[[ $(wc -l <"$work/other.left") -eq 1 ]] && grep -q " exec " "$work/other.left"'
+done
 check "a death is confirmed by a death" '[[ $("$triage" field "$death" state) == confirmed ]]'
 if [[ -d $store/device-bar-map ]]; then
 	check "what every second session shows is flaky" '[[ $("$triage" field "$store/device-bar-map" state) == flaky ]]'
