@@ -275,12 +275,11 @@ static bool out_of_room(struct fz_session *s, const struct request r[2], struct 
 	       fz_proc_locked(s->m, r[0].who) + r[0].count + r[1].count > limit;
 }
 
-void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot)
+bool fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot)
 {
 	struct request r;
 
-	if (read_map(s, op, &r))
-		send(s, &r, slot);
+	return read_map(s, op, &r) && send(s, &r, slot);
 }
 
 void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer)

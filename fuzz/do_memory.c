@@ -509,6 +509,19 @@ int64_t fz_play_truncate(struct fz_session *s, const struct fz_op *op)
 	return ret;
 }
 
+bool fz_fillable(const struct fz_session *s, unsigned int who, unsigned int page, unsigned int count)
+{
+	/* Of anonymous memory that may be dropped; the rest is userfaultfd's own business. */
+	for (unsigned int i = 0; i < count; i++) {
+		const struct fz_pte *pte = fz_pte(s->m, who, page + i);
+
+		if (page + i >= FZ_SMALL_PAGES || pte->vma != FZ_VMA_ANON || pte->flags & FZ_LOCKED ||
+		    !(pte->prot & FZ_PROT_WRITE))
+			return false;
+	}
+	return true;
+}
+
 int64_t fz_play_fill(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0);
@@ -516,14 +529,8 @@ int64_t fz_play_fill(struct fz_session *s, const struct fz_op *op)
 	const struct fz_look *look = (const struct fz_look *)(void *)fz_slot(s, who)->data;
 	int64_t ret;
 
-	if (page + count > FZ_SMALL_PAGES || !fz_alive(s, who))
+	if (!fz_alive(s, who) || !fz_fillable(s, who, page, count))
 		return FZ_SKIPPED;
-	/* Of anonymous memory that may be dropped; the rest is userfaultfd's own business. */
-	for (unsigned int i = 0; i < count; i++)
-		if (pte_of(s, who, page + i)->vma != FZ_VMA_ANON ||
-		    pte_of(s, who, page + i)->flags & FZ_LOCKED ||
-		    !(pte_of(s, who, page + i)->prot & FZ_PROT_WRITE))
-			return FZ_SKIPPED;
 	ret = put_tags(s, who, FZ_DO_FILL, page, count);
 	fz_expect(s, ret, count, "filling by userfaultfd");
 	for (int64_t i = 0; i < ret; i++) {

@@ -231,7 +231,7 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
 	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
 	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share, fz_play_swap,
-	fz_play_starved;
+	fz_play_starved, fz_play_paged;
 
 /**
  * fz_settle_private() - look up which private pages of a file a process has copies of by now
@@ -284,8 +284,11 @@ void fz_kmem_end(struct fz_session *s);
 /** fz_cgroup_end() - remove the memory cgroup, which has no process any more */
 void fz_cgroup_end(struct fz_session *s);
 
-/** fz_send_map() - ask a process for an FZ_MAP that makes sense, and do not wait */
-void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot);
+/** fz_fillable() - is all of it memory that may be dropped, and filled in by userfaultfd? */
+bool fz_fillable(const struct fz_session *s, unsigned int who, unsigned int page, unsigned int count);
+
+/** fz_send_map() - ask a process for an FZ_MAP, and do not wait; Return: false: it makes no sense */
+bool fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot);
 
 /** fz_judge_map() - was that the right answer to it? */
 void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer);

@@ -420,6 +420,19 @@ static void starved(struct scene *c)
 	    below(c, 2));
 }
 
+/* Memory that comes while it is mapped; and once more, under a device that has it. */
+static void paged_in(struct scene *c)
+{
+	const unsigned int page = elsewhere(c), few = 1 + below(c, 64);
+
+	add(c, FZ_PAGED, c->iova + c->count, page, few, below(c, 200), c->prot);
+	add(c, FZ_DEVICE_READ, c->iova + c->count, 16, 0, 0, 0);
+	add(c, FZ_WRITE, 0, page, 16, 0, 0);
+	if (!c->there)
+		add(c, FZ_PAGED, c->iova + c->count + few, page + below(c, few), few, 0, c->prot);
+	add(c, FZ_ASK, 0, c->iova + c->count, 2 * few, 0, 0);
+}
+
 static void moved_away(struct scene *c)
 {
 	mapped(c, 0);
@@ -462,7 +475,7 @@ static void (*const idiom[])(struct scene *c) = {
 	part_of_huge,	device_memory,	file_cut,	two_at_once,  torn_huge,      moved_away,
 	never_written,	with_a_hole,	fails,		at_the_limit, killed,	      left_while_moving,
 	two_payers,	whole_huge,	live_update,	memory_goes,  another_unmaps, looks_like_it_goes,
-	two_at_once,	large_folios,	one_space,	swapped,      starved,
+	two_at_once,	large_folios,	one_space,	swapped,      starved,	      paged_in,
 };
 
 void fz_idiom(struct fz_random *r, const struct fz_live *live, struct fz_sequence *s)

@@ -39,7 +39,7 @@ int fz_log_open(struct fz_log *log)
 		return -EINVAL;
 	}
 	lseek(log->fd, 0, SEEK_END);
-	log->starved = log->reporting = false;
+	log->starved = log->paged = log->reporting = false;
 	announce(BLOCKED);
 	return 0;
 }
@@ -58,6 +58,27 @@ void fz_log_starving(struct fz_log *log, bool on)
 {
 	announce(on ? "memcg-oom, " BLOCKED : BLOCKED);
 	log->starved = true;
+}
+
+void fz_log_paging(struct fz_log *log, bool on)
+{
+	announce(on ? "uffd-retry, " BLOCKED : BLOCKED);
+	log->paged = true;
+}
+
+/* That a fault could not wait, and where that was; as scripts/scan-log has it. */
+static bool is_paging(struct fz_log *log, const char *text)
+{
+	if (!log->paged)
+		return false;
+	if (strstr(text, "FAULT_FLAG_ALLOW_RETRY missing")) {
+		log->reporting = true;
+		return true;
+	}
+	if (!log->reporting || !strstr(text, "Call Trace:"))
+		return false;
+	log->reporting = false;
+	return true;
 }
 
 /* A part of the report of a memory cgroup that is full; as scripts/scan-log has it. */
@@ -95,11 +116,12 @@ bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
 			continue;
 		text++;
 		text[strcspn(text, "\n")] = '\0';
-		if (is_starving(log, text) || regexec(&log->rules, text, 0, NULL, 0))
+		if (is_starving(log, text) || is_paging(log, text) ||
+		    regexec(&log->rules, text, 0, NULL, 0))
 			continue;
 		snprintf(line, size, "%s", text);
 		found = true;
 	}
-	log->starved = log->reporting = false;
+	log->starved = log->paged = log->reporting = false;
 	return found;
 }

@@ -16,12 +16,14 @@
  * @fd: /dev/kmsg, not blocking; -1 when closed
  * @rules: what is a surprise
  * @starved: since what was read last a process may have met a memory cgroup's limit
+ * @paged: or waited for memory that comes by userfaultfd
  * @reporting: in the middle of the kernel's report of that
  */
 struct fz_log {
 	int fd;
 	regex_t rules;
 	bool starved;
+	bool paged;
 	bool reporting;
 };
 
@@ -42,6 +44,14 @@ void fz_log_close(struct fz_log *log);
  * What the kernel reports of that is no surprise.
  */
 void fz_log_starving(struct fz_log *log, bool on);
+
+/**
+ * fz_log_paging() - from here on a map may wait for a userfaultfd, or no more
+ *
+ * A kernel that checks itself (CONFIG_DEBUG_VM) says so where it cannot wait: holdfast asks under the mmap
+ * lock first, where it cannot, as stock does.
+ */
+void fz_log_paging(struct fz_log *log, bool on);
 
 /**
  * fz_log_surprise() - read what is new

@@ -105,6 +105,7 @@ enum fz_code {
 	FZ_SHARE,
 	FZ_SWAP,
 	FZ_STARVED,
+	FZ_PAGED,
 	FZ_CODES
 };
 

@@ -76,6 +76,7 @@ static fz_play *const plays[FZ_CODES] = {
 	[FZ_SHARE] = fz_play_share,
 	[FZ_SWAP] = fz_play_swap,
 	[FZ_STARVED] = fz_play_starved,
+	[FZ_PAGED] = fz_play_paged,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)
@@ -220,7 +221,8 @@ static bool uses_other(const struct fz_sequence *q)
 	for (unsigned int i = 0; i < q->n; i++) {
 		const struct fz_op_desc *d = fz_op_desc(q->op[i].code);
 
-		if (q->op[i].code == FZ_MAP && fz_op_arg(&q->op[i], 4) & FZ_HOW_OTHER)
+		if ((q->op[i].code == FZ_MAP || q->op[i].code == FZ_PAGED) &&
+		    fz_op_arg(&q->op[i], 4) & FZ_HOW_OTHER)
 			return true;
 		if (q->op[i].code == FZ_KILLED && fz_op_arg(&q->op[i], 4) & FZ_KILLED_OTHER)
 			return true;

@@ -136,34 +136,77 @@ static int64_t touch(struct fz_slot *slot, bool write)
 	return 0;
 }
 
-/* Drop pages and have others filled in by userfaultfd, as a live migration's target does. */
-static int64_t fill(struct fz_slot *slot)
+/* Drop pages, and have a userfaultfd told of who touches them. */
+static int64_t watch(const struct fz_slot *slot)
 {
-	const struct fz_look *look = (const struct fz_look *)(void *)slot->data;
 	const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	struct uffdio_register reg = {
 		.range = { .start = slot->arg[0], .len = slot->arg[1] * FZ_PAGE_BYTES },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	struct uffdio_api api = { .api = UFFD_API };
-	static uint64_t page[FZ_PAGE_BYTES / 8];
-	int64_t done = 0;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
-	    madvise((void *)slot->arg[0], slot->arg[1] * FZ_PAGE_BYTES, MADV_DONTNEED)) {
-		done = -errno;
-		close(fd);
-		return done;
-	}
-	for (; done < (int64_t)slot->arg[1]; done++) {
-		struct uffdio_copy copy = { .dst = slot->arg[0] + (uint64_t)done * FZ_PAGE_BYTES,
-					    .src = (uintptr_t)page, .len = FZ_PAGE_BYTES };
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &reg) &&
+	    !madvise((void *)slot->arg[0], slot->arg[1] * FZ_PAGE_BYTES, MADV_DONTNEED))
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}
 
-		put_at(page, look->tag[done]);
-		if (ioctl(fd, UFFDIO_COPY, &copy))
-			break;
+static bool supply_page(int fd, uint64_t addr, uint64_t tag)
+{
+	static uint64_t page[FZ_PAGE_BYTES / 8];
+	struct uffdio_copy copy = { .dst = addr, .src = (uintptr_t)page, .len = FZ_PAGE_BYTES };
+	struct uffdio_zeropage zero = { .range = { .start = addr, .len = FZ_PAGE_BYTES } };
+
+	put_at(page, tag);
+	return tag ? !ioctl(fd, UFFDIO_COPY, &copy) : !ioctl(fd, UFFDIO_ZEROPAGE, &zero);
+}
+
+/* As a live migration's target does it that has all pages already. */
+static int64_t fill(struct fz_slot *slot)
+{
+	const struct fz_look *look = (const struct fz_look *)(void *)slot->data;
+	const int fd = (int)watch(slot);
+	int64_t done = 0;
+
+	if (fd < 0)
+		return fd;
+	while (done < (int64_t)slot->arg[1] &&
+	       supply_page(fd, slot->arg[0] + (uint64_t)done * FZ_PAGE_BYTES, look->tag[done]))
+		done++;
+	close(fd);
+	return done;
+}
+
+/* As one does it that gets them when they are needed. */
+static int64_t supply(struct fz_slot *slot)
+{
+	const struct timespec lead = { .tv_nsec = 1000L * (long)slot->arg[3] };
+	struct fz_look *look = (struct fz_look *)(void *)slot->data;
+	const int fd = (int)slot->arg[2];
+	int64_t done = 0;
+
+	memset(look->how, FZ_LOOKED_NOTHING, slot->arg[1]);
+	while (atomic_load(&SHARED->slot[0].state) != FZ_DONE) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct uffd_msg msg;
+		uint64_t i;
+
+		if (poll(&p, 1, 1) <= 0 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
+			continue;
+		i = (msg.arg.pagefault.address - slot->arg[0]) / FZ_PAGE_BYTES;
+		if (msg.event != UFFD_EVENT_PAGEFAULT || i >= slot->arg[1])
+			continue;
+		nanosleep(&lead, NULL);
+		if (supply_page(fd, slot->arg[0] + i * FZ_PAGE_BYTES, look->tag[i])) {
+			look->how[i] = FZ_LOOKED_WELL;
+			done++;
+		}
 	}
 	close(fd);
 	return done;
@@ -253,6 +296,10 @@ static int64_t perform(struct fz_slot *slot, unsigned int number)
 		return become_other(number);
 	case FZ_DO_FILL:
 		return fill(slot);
+	case FZ_DO_WATCH:
+		return watch(slot);
+	case FZ_DO_SUPPLY:
+		return supply(slot);
 	case FZ_DO_THREAD:
 		return start_second();
 	default:

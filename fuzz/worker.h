@@ -38,6 +38,12 @@ enum fz_do {
 	FZ_DO_EXIT,
 	FZ_DO_THREAD, /* have a thread serve the slot behind those of the processes */
 	FZ_DO_FILL, /* drop pages, fill them by userfaultfd with tags: as FZ_DO_POKE */
+	FZ_DO_WATCH, /* drop them, and have whoever touches one wait; the userfaultfd */
+	FZ_DO_SUPPLY, /* give those what they wait for until slot 0 has done what it was asked, and let the
+		       * others go: arg[0], arg[1] as FZ_DO_POKE, but that a tag 0 is the zero page, and a
+		       * page nobody waited for is FZ_LOOKED_NOTHING; arg[2] userfaultfd, arg[3] after so many
+		       * microseconds each
+		       */
 };
 
 /** What became of a page that was looked at */
