@@ -36,10 +36,18 @@ static bool refused(size_t at)
 	return (place[at] & STRIKES) >= FZ_DOUBT_STRIKES;
 }
 
-/* Most of a map is empty. */
 static bool empty(const uint8_t *map)
 {
 	return !*(const uint64_t *)(const void *)map;
+}
+
+/* Most of a map is empty: is here a word of it that is? Then go to its last place. */
+static bool passed_over(const uint8_t *map, size_t *at)
+{
+	if (*at % 8 || !empty(map + *at))
+		return false;
+	*at += 7;
+	return true;
 }
 
 bool fz_doubt_new(uint8_t *map)
@@ -49,11 +57,7 @@ bool fz_doubt_new(uint8_t *map)
 	if (!place)
 		return false;
 	for (size_t at = 0; at < HF_COVER_PLACES; at++) {
-		if (at % 8 == 0 && empty(map + at)) {
-			at += 7;
-			continue;
-		}
-		if (!map[at])
+		if (passed_over(map, &at) || !map[at])
 			continue;
 		if (refused(at))
 			map[at] = 0;
@@ -71,7 +75,7 @@ void fz_doubt_begin(void)
 void fz_doubt_mask(uint8_t *map)
 {
 	for (size_t at = 0; place && at < HF_COVER_PLACES; at++)
-		if (map[at] && (differs[at] || !(place[at] & BELIEVED)))
+		if (!passed_over(map, &at) && map[at] && (differs[at] || !(place[at] & BELIEVED)))
 			map[at] = 0;
 }
 
@@ -94,6 +98,6 @@ void fz_doubt_compare(uint8_t *first, const uint8_t *again)
 void fz_doubt_believe(const uint8_t *map)
 {
 	for (size_t at = 0; place && at < HF_COVER_PLACES; at++)
-		if (map[at])
+		if (!passed_over(map, &at) && map[at])
 			place[at] |= BELIEVED;
 }
