@@ -67,7 +67,7 @@ help:
 
 .PHONY: setup
 setup:
-	@scripts/setup
+	@scripts/setup && scripts/qemu ensure
 
 # The parts in the order they need each other.
 parts := $(patsubst %/Makefile,%,$(wildcard guest/Makefile client/Makefile bench/Makefile \
