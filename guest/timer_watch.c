@@ -13,8 +13,9 @@
  * its watchdogs), is woken, which takes no timer, ends what its CPU's APIC has for served still, and has
  * the timer fire at once; the kernel then sees what is due and goes on. It says so in the kernel log.
  *
- * Only for a guest whose CPUs are emulated and have no x2APIC (that is no memory), booted with iomem=relaxed, so that /dev/mem shows the
- * APIC. A CPU's APIC is at the same address for each CPU: who reads there must be on it.
+ * Only for a guest whose CPUs are emulated and have no x2APIC (that is no memory), booted with
+ * iomem=relaxed, so that /dev/mem shows the APIC. A CPU's APIC is at the same address for each CPU: who
+ * reads there must be on it.
  */
 #include <errno.h>
 #include <fcntl.h>
