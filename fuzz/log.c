@@ -12,6 +12,8 @@
 
 #include "log_rules.h"
 
+/* As many as scripts/scan-log allows. */
+#define RETRY_RECORDS 12U
 #define BLOCKED "iommu-fault the fuzzer tries what must be blocked"
 
 static void announce(const char *what)
@@ -40,6 +42,7 @@ int fz_log_open(struct fz_log *log)
 	}
 	lseek(log->fd, 0, SEEK_END);
 	log->starved = log->paged = log->reporting = false;
+	log->retry = 0;
 	announce(BLOCKED);
 	return 0;
 }
@@ -72,12 +75,15 @@ static bool is_paging(struct fz_log *log, const char *text)
 	if (!log->paged)
 		return false;
 	if (strstr(text, "FAULT_FLAG_ALLOW_RETRY missing")) {
-		log->reporting = true;
+		log->retry = RETRY_RECORDS;
 		return true;
 	}
-	if (!log->reporting || !strstr(text, "Call Trace:"))
+	if (!log->retry)
 		return false;
-	log->reporting = false;
+	log->retry--;
+	if (!strstr(text, "Call Trace:"))
+		return false;
+	log->retry = 0;
 	return true;
 }
 
@@ -116,12 +122,13 @@ bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
 			continue;
 		text++;
 		text[strcspn(text, "\n")] = '\0';
-		if (is_starving(log, text) || is_paging(log, text) ||
+		if (is_paging(log, text) || is_starving(log, text) ||
 		    regexec(&log->rules, text, 0, NULL, 0))
 			continue;
 		snprintf(line, size, "%s", text);
 		found = true;
 	}
 	log->starved = log->paged = log->reporting = false;
+	log->retry = 0;
 	return found;
 }

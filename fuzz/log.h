@@ -17,7 +17,8 @@
  * @rules: what is a surprise
  * @starved: since what was read last a process may have met a memory cgroup's limit
  * @paged: or waited for memory that comes by userfaultfd
- * @reporting: in the middle of the kernel's report of that
+ * @reporting: in the middle of the kernel's report of a full cgroup
+ * @retry: records that may belong to its report of a fault that could not wait
  */
 struct fz_log {
 	int fd;
@@ -25,6 +26,7 @@ struct fz_log {
 	bool starved;
 	bool paged;
 	bool reporting;
+	unsigned int retry;
 };
 
 /**
