@@ -4,7 +4,8 @@
  *
  * Pins and charges are counted after every case of every test; what a backend allocates for
  * itself is not. It is measured here: free memory and unreclaimable slab before and after
- * many rounds, warmed up first. One object or page a round is far above the noise.
+ * many rounds, warmed up first. One object or page a round is far above the noise. Slab
+ * that grew is looked at again: a leak grows each time, what others took meanwhile does not.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -24,13 +25,33 @@ struct job {
 
 static struct hf_mem mem;
 
+#define ATTEMPTS 3
+
+static bool leaves_slab_as_it_was(struct t *t, const struct job *j)
+{
+	/* Less than the smallest things that can leak: a page a round, 64 bytes a round. */
+	const long pages_kb = j->rounds, slab_kb = 24 + j->rounds / 40;
+	const struct t_level before = t_level();
+	const uint64_t began = t_now_ms();
+	struct t_level after;
+	uint64_t took;
+
+	for (unsigned int i = 0; i < j->rounds; i++)
+		j->once(t, j, i);
+	took = t_now_ms() - began;
+	after = t_level_settle(&before, pages_kb, slab_kb);
+	hf_ktap_diag("%u rounds in %llu ms: free %+ld KB (may lose %ld), unreclaimable slab %+ld KB (may gain %ld)",
+		     j->rounds, (unsigned long long)took, after.free - before.free, pages_kb,
+		     after.slab - before.slab, slab_kb);
+	hf_expect(before.free - after.free < pages_kb, "lost %ld KB, may be %ld",
+		  before.free - after.free, pages_kb);
+	return after.slab - before.slab < slab_kb;
+}
+
 static void repeat(struct t *t)
 {
 	const struct job *j = t->arg;
-	/* Less than the smallest things that can leak: a page a round, 64 bytes a round. */
-	const long pages_kb = j->rounds, slab_kb = 24 + j->rounds / 40;
-	struct t_level before, after;
-	uint64_t took;
+	bool same = false;
 
 	if (!access("/proc/lockdep", F_OK)) {
 		hf_ktap_skip("a debug kernel keeps backtraces and what was freed: see kmemleak");
@@ -41,18 +62,9 @@ static void repeat(struct t *t)
 	for (unsigned int i = 0; i < j->rounds / 4; i++)
 		j->once(t, j, i);
 	t_sleep_ms(300);
-	before = t_level();
-	took = t_now_ms();
-	for (unsigned int i = 0; i < j->rounds; i++)
-		j->once(t, j, i);
-	took = t_now_ms() - took;
-	after = t_level_settle(&before, pages_kb, slab_kb);
-	hf_ktap_diag("%u rounds in %llu ms: free %+ld KB, unreclaimable slab %+ld KB", j->rounds,
-		     (unsigned long long)took, after.free - before.free, after.slab - before.slab);
-	hf_expect(before.free - after.free < pages_kb, "lost %ld KB, may be %ld",
-		  before.free - after.free, pages_kb);
-	hf_expect(after.slab - before.slab < slab_kb, "slab grew by %ld KB, may by %ld",
-		  after.slab - before.slab, slab_kb);
+	for (unsigned int i = 0; i < ATTEMPTS && !same; i++)
+		same = leaves_slab_as_it_was(t, j);
+	hf_expect(same, "slab grows whenever it is done");
 	if (j->kind)
 		hf_mem_free(&mem);
 }
@@ -123,10 +135,10 @@ static void info(struct t *t, const struct job *j, unsigned int round)
 
 static const struct t_case cases[] = {
 	{ "map and unmap: one page", repeat, T_RIG, J(map_unmap, 4000, "anon4k", 1) },
-	{ "map and unmap: 700 scattered pages", repeat, T_RIG, J(map_unmap, 400, "frag4k", 700) },
-	{ "map and unmap: 4M of thp", repeat, T_RIG, J(map_unmap, 400, "thp", 1024) },
-	{ "maps that fail", repeat, T_RIG, J(failed_map, 400, "frag4k", 700) },
-	{ "unmap of everything", repeat, T_RIG, J(many_and_all, 400, "frag4k", 20) },
+	{ "map and unmap: 700 scattered pages", repeat, T_RIG, J(map_unmap, 1000, "frag4k", 700) },
+	{ "map and unmap: 4M of thp", repeat, T_RIG, J(map_unmap, 1000, "thp", 1024) },
+	{ "maps that fail", repeat, T_RIG, J(failed_map, 1000, "frag4k", 700) },
+	{ "unmap of everything", repeat, T_RIG, J(many_and_all, 1000, "frag4k", 20) },
 	/* Fewer: to attach a group takes milliseconds where the IOMMU is virtio's. */
 	{ "open and close", repeat, 0, J(open_close, 2000, "frag4k", 100) },
 	{ "a group joins and leaves", repeat, T_RIG, J(join_leave, 2000, NULL, 0) },
