@@ -11,6 +11,7 @@
 #include <holdfast/user.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,27 +25,30 @@
 /* dma_entry_limit's default. */
 #define ENTRY_LIMIT 65535U
 
+static void compare(struct fz_session *s, const char *slug, const char *what, unsigned int who,
+		    uint64_t bytes, uint64_t pages)
+{
+	char text[32];
+
+	s->stats.checks[FZ_ORACLE_CHARGE]++;
+	if (bytes == pages * FZ_PAGE_BYTES)
+		return;
+	snprintf(text, sizeof(text), "%s%s", slug, bytes > pages * FZ_PAGE_BYTES ? "more" : "less");
+	fz_object(s, FZ_ORACLE_CHARGE, text, "process %u has %llu pages %s, not %llu", who,
+		  (unsigned long long)(bytes / FZ_PAGE_BYTES), what, (unsigned long long)pages);
+}
+
 void fz_check_charges(struct fz_session *s)
 {
 	for (unsigned int who = 0; who < FZ_PROCS && !s->wrong; who++) {
 		struct hf_proc_mem mem;
-		uint64_t want;
 
 		if (!fz_alive(s, who) || hf_proc_mem(fz_slot(s, who)->pid, &mem))
 			continue;
-		s->stats.checks[FZ_ORACLE_CHARGE]++;
-		want = fz_proc_locked(s->m, who) * FZ_PAGE_BYTES;
-		if (mem.vmlck != want)
-			fz_object(s, FZ_ORACLE_CHARGE, mem.vmlck > want ? "more" : "less",
-				  "process %u has %llu pages locked, not %llu", who,
-				  (unsigned long long)(mem.vmlck / FZ_PAGE_BYTES),
-				  (unsigned long long)(want / FZ_PAGE_BYTES));
+		compare(s, "", "locked", who, mem.vmlck, fz_proc_locked(s->m, who));
+		/* Where a user pays, the kernel shows whose memory it is as this. */
+		compare(s, "pinned-", "pinned", who, mem.vmpin, fz_proc_pinned(s->m, who));
 	}
-}
-
-static int user_locked(const struct fz_session *s, uint64_t *bytes)
-{
-	return hf_user_locked(0, 5000 * (int)s->slow, bytes);
 }
 
 /* References of the zero page, if the module that tells is there (tests/emulated); else LONG_MIN. */
@@ -73,31 +77,44 @@ void fz_check_zero_page(struct fz_session *s)
 			  now - s->zero_page_refs);
 }
 
-void fz_note_user(struct fz_session *s)
+/* It takes a process and a message, and each of them may fail once. */
+static int user_locked(const struct fz_session *s, uint64_t *bytes)
 {
-	s->user_noted = !user_locked(s, &s->user);
+	const int patience = 5000 * (int)s->slow;
+	const int ret = hf_user_locked(0, patience, bytes);
+
+	return ret && ret != -EOVERFLOW ? hf_user_locked(0, patience, bytes) : ret;
 }
 
-void fz_check_user(struct fz_session *s)
+bool fz_note_user(struct fz_session *s)
 {
+	return !user_locked(s, &s->user);
+}
+
+uint64_t fz_charged(const struct fz_session *s, unsigned int c, unsigned int who)
+{
+	/* All processes here are root's. */
+	return s->m->container[c].user ? s->user / FZ_PAGE_BYTES + fz_user_locked(s->m) :
+					 fz_proc_locked(s->m, who);
+}
+
+void fz_check_user(struct fz_session *s, uint64_t pages)
+{
+	const uint64_t want = s->user + pages * FZ_PAGE_BYTES;
 	uint64_t now;
 	int ret;
 
-	if (!s->user_noted)
-		return;
 	s->stats.checks[FZ_ORACLE_CHARGE]++;
 	ret = user_locked(s, &now);
-	/* It takes a process and a message, and each of them may fail once. */
-	if (ret && ret != -EOVERFLOW)
-		ret = user_locked(s, &now);
 	if (ret == -EOVERFLOW)
 		fz_object(s, FZ_ORACLE_CHARGE, "user-less", "the user's count is below zero");
 	else if (ret)
 		fz_object(s, FZ_ORACLE_CHARGE, "user-unknown", "what the user has locked cannot be told any more: %s",
 			  strerror(-ret));
-	else if (now != s->user)
-		fz_object(s, FZ_ORACLE_CHARGE, now > s->user ? "user-more" : "user-less",
-			  "when all is unmapped the user has %lld pages more locked than before",
+	else if (now != want)
+		fz_object(s, FZ_ORACLE_CHARGE, now > want ? "user-more" : "user-less",
+			  "with %llu pages mapped the user has %lld pages more locked than before",
+			  (unsigned long long)pages,
 			  (long long)(now - s->user) / (long long)FZ_PAGE_BYTES);
 }
 
@@ -126,9 +143,12 @@ static void check_look(struct fz_session *s, unsigned int who, unsigned int page
 		fz_page_seen(s->m, who, page, tag);
 		return;
 	}
-	fz_object(s, FZ_ORACLE_CPU, how == FZ_LOOKED_WELL ? "bytes" : looked(how),
-		  "process %u sees %s in page %u: %llx, not %llx%s", who, looked(how), page,
-		  (unsigned long long)tag, (unsigned long long)want, lazy ? " or zero" : "");
+	if (how == FZ_LOOKED_WELL)
+		fz_object(s, FZ_ORACLE_CPU, "bytes", "process %u reads %llx in page %u, not %llx%s", who,
+			  (unsigned long long)tag, page, (unsigned long long)want, lazy ? " or zero" : "");
+	else
+		fz_object(s, FZ_ORACLE_CPU, looked(how), "process %u reads page %u: %s, not %llx%s", who, page,
+			  looked(how), (unsigned long long)want, lazy ? " or zero" : "");
 }
 
 void fz_check_cpu(struct fz_session *s, unsigned int who, unsigned int page, unsigned int count)
@@ -143,6 +163,9 @@ void fz_check_cpu(struct fz_session *s, unsigned int who, unsigned int page, uns
 		return;
 	for (unsigned int i = 0; i < count && !s->wrong; i++)
 		check_look(s, who, page + i, look->how[i], look->tag[i]);
+	/* Who reads what a huge file lacks has private zeroes from then on (hugetlb_no_page(), Linux 6.1 to 7.2). */
+	if (page + count > FZ_SMALL_PAGES)
+		fz_settle_private(s, who, page, count);
 }
 
 static uint64_t *bounce(struct fz_session *s)
@@ -242,12 +265,17 @@ void fz_check_device(struct fz_session *s, unsigned int iova, unsigned int count
 void fz_check_meanwhile(struct fz_session *s, unsigned int turn)
 {
 	const struct fz_mapping *map = &s->m->mapping[turn % FZ_MAPPINGS];
+	const struct fz_op *op = &s->played.op[s->step];
+	const bool cut = op->code == FZ_MADVISE && fz_op_arg(op, 3) == FZ_REMOVE;
 	const struct fz_frame *f;
 	unsigned int i;
 	uint64_t tag;
 	bool torn;
 
-	/* What nothing but the device and its own CPU write to now stays as it is. */
+	/*
+	 * What nothing but the device and its own CPU write to now stays as it is. A part of a huge page that is
+	 * cut out of a file is zeroed before its pins are met.
+	 */
 	if (!map->used || map->container || map->bar || !(map->prot & FZ_PROT_READ))
 		return;
 	i = turn * 7 % map->pages;
@@ -255,7 +283,7 @@ void fz_check_meanwhile(struct fz_session *s, unsigned int turn)
 	if (f->lazy)
 		return;
 	s->stats.checks[FZ_ORACLE_DEVICE]++;
-	if (device_reads(s, map->iova + i, &tag, &torn) && (torn || tag != f->tag))
+	if (device_reads(s, map->iova + i, &tag, &torn) && (torn || tag != f->tag) && !(cut && (torn || !tag)))
 		fz_object(s, FZ_ORACLE_DEVICE, "meanwhile",
 			  "while a process is at work the device reads %llx from page %u of the window, not %llx",
 			  (unsigned long long)tag, map->iova + i, (unsigned long long)f->tag);

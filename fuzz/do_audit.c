@@ -79,6 +79,28 @@ static int64_t will_refresh(struct fz_session *s, const struct fz_mapping *map, 
 	return 0;
 }
 
+/*
+ * Pages that a refresh of [first, end) replaces at most, and has charged for a moment: with each that has
+ * parted, or may have, the huge page it is in, wherever in it it is.
+ */
+static uint64_t most_replaced(const struct fz_session *s, const struct fz_mapping *map, unsigned int first,
+			      unsigned int end)
+{
+	unsigned int to = 0;
+	uint64_t pages = 0;
+
+	for (unsigned int i = first; i < end; i++) {
+		unsigned int from = i + 1 > FZ_HUGE ? i + 1 - FZ_HUGE : 0;
+
+		if (!map->bar && !fz_mapping_parted(s->m, map, i) && !fz_mapping_open(s->m, map, i))
+			continue;
+		from = from > to ? from : to;
+		to = i + FZ_HUGE < map->pages ? i + FZ_HUGE : map->pages;
+		pages += to - from;
+	}
+	return pages;
+}
+
 /* Where huge pages are, a refresh replaces whole ones, beyond the range asked for: ask what it did. */
 static void learn(struct fz_session *s, struct fz_mapping *map, unsigned int first, unsigned int end)
 {
@@ -109,7 +131,7 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 	struct fz_mapping *map, *failed = NULL;
 	struct holdfast_refresh refresh = { .argsz = sizeof(refresh), .iova = fz_iova(iova) };
 	int64_t want = -ENOENT, ret;
-	uint64_t room;
+	uint64_t more;
 
 	if (s->o.stock || !fz_alive(s, who) || !fz_model_room(s->m, 2 * FZ_PAGES))
 		return FZ_SKIPPED;
@@ -118,7 +140,10 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 	refresh.size = count * FZ_PAGE_BYTES;
 	if (!s->m->container[c].typed)
 		want = -EINVAL;
+	/* How much is left to compare depends on how far the auditor's worker is. */
+	s->chance = s->m->container[c].audited;
 	ret = fz_ioctl(s, who, c, HOLDFAST_REFRESH, &refresh, sizeof(refresh));
+	s->chance = false;
 	map = s->m->container[c].typed ? fz_mapping_next(s->m, c, iova) : NULL;
 	for (; map && map->iova < iova + count; map = fz_mapping_next(s->m, c, map->iova + map->pages)) {
 		const unsigned int first = iova > map->iova ? iova - map->iova : 0;
@@ -128,13 +153,15 @@ int64_t fz_play_refresh(struct fz_session *s, const struct fz_op *op)
 
 		want = will_refresh(s, map, who, first, end,
 				    ret == -EFAULT && is_in(map, refresh.failed), &parted);
-		/* Old and new pages are charged for a moment, whole huge pages of them. */
-		room = fz_proc_locked(s->m, who) +
-		       (parted < FZ_HUGE ? 2 * FZ_HUGE : (uint64_t)map->pages);
-		if (ret == -ENOMEM && (want == 0 || want == -EFAULT) && parted &&
-		    !s->m->proc[who].ipc_lock &&
-		    (s->m->container[c].user || room > fz_mm_limit(s->m, map->mm)))
+		/* Old and new pages are charged for a moment. */
+		more = most_replaced(s, map, first, end);
+		if (ret == -ENOMEM && (want == 0 || want == -EFAULT) && more && !s->m->proc[who].ipc_lock &&
+		    fz_charged(s, c, who) + more > fz_mm_limit(s->m, map->mm))
 			want = ret;
+		if (!ret && !want && !map->bar && parted && !s->m->proc[who].ipc_lock &&
+		    fz_mm_owned(s->m, map->mm) &&
+		    fz_charged(s, c, who) + parted > fz_mm_limit(s->m, map->mm))
+			want = -ENOMEM;
 		/* A huge page that is replaced must be pinnable as a whole. */
 		for (unsigned int i = first; i < end; i++)
 			parted += fz_mapping_open(s->m, map, i);

@@ -114,11 +114,9 @@ static int64_t hostile_map(struct fz_session *s, const struct fz_op *op, unsigne
 	if (!s->m->container[c].typed)
 		want = -EINVAL;
 	else if (want == -EFAULT && !s->m->proc[who].ipc_lock &&
-		 fz_proc_locked(s->m, who) + 1 > s->m->proc[who].limit)
+		 fz_charged(s, c, who) + 1 > s->m->proc[who].limit)
 		want = -ENOMEM;
 	ret = fz_ioctl(s, who, c, VFIO_IOMMU_MAP_DMA, &map, sizeof(map));
-	if (s->m->container[c].user && ret == -ENOMEM && what == MAP_KERNEL)
-		want = ret;
 	/* "Address beyond user space" is told before the charge. */
 	if (what == MAP_KERNEL && (ret == -EFAULT || ret == -ENOMEM))
 		want = ret;

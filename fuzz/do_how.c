@@ -112,6 +112,20 @@ int64_t fz_play_fail(struct fz_session *s, const struct fz_op *op)
 	return ret;
 }
 
+bool fz_armed_failed(const struct fz_session *s)
+{
+	FILE *f = fopen(CONTROL, "re");
+	unsigned long failed = 0;
+	char line[128], name[32];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%31s %*d %*u %lu", name, &failed) == 2 && !strcmp(name, s->armed.name))
+			break;
+	if (f)
+		fclose(f);
+	return failed;
+}
+
 int64_t fz_armed_answer(const struct fz_session *s)
 {
 	/* What the module itself calls the departure of the last group, the caller knows as this. */

@@ -41,22 +41,6 @@ static bool undecided(const struct fz_session *s, unsigned int who, unsigned int
 	return false;
 }
 
-/* A map that failed may have faulted in, and copied, a part of private memory. */
-static void partly_faulted(struct fz_session *s, unsigned int who, unsigned int page,
-			   unsigned int count)
-{
-	const struct fz_op look = { .code = FZ_MADVISE,
-				    .arg = { (uint16_t)who, (uint16_t)page, (uint16_t)count,
-					     FZ_POPULATE_WRITE } };
-
-	for (unsigned int i = 0; i < count && page + i < FZ_PAGES; i++) {
-		if (fz_pte(s->m, who, page + i)->vma == FZ_VMA_PRIVATE) {
-			fz_play_madvise(s, &look);
-			return;
-		}
-	}
-}
-
 /* A map or an unmap, taken apart: what is asked, and afterwards, whether the answer is right. */
 struct request {
 	uint8_t code;
@@ -114,7 +98,7 @@ static int64_t judge_map(struct fz_session *s, const struct request *r, int64_t 
 		want = -EINVAL;
 	else if (fz_mapping_overlaps(s->m, r->c, r->iova, r->count))
 		want = -EEXIST;
-	else if (!p->ipc_lock && !k->user && fz_proc_locked(s->m, r->who) + r->count > p->limit)
+	else if (!p->ipc_lock && fz_charged(s, r->c, r->who) + r->count > p->limit)
 		want = -ENOMEM;
 	else if (!all_pinnable(s, r->who, r->page, r->count, r->prot))
 		want = -EFAULT;
@@ -124,9 +108,6 @@ static int64_t judge_map(struct fz_session *s, const struct request *r, int64_t 
 		want = ret;
 	if (r->open && (want == 0 || want == -EFAULT) && (ret == 0 || ret == -EFAULT))
 		want = ret;
-	/* The limit of a user is that of all its processes, which is not followed here. */
-	if (k->user && (want == 0 || want == -EFAULT) && ret == -ENOMEM && !p->ipc_lock)
-		want = ret;
 	/* Private huge pages come from a pool that may be empty. */
 	if (want == 0 && ret == -EFAULT && r->page + r->count > FZ_SMALL_PAGES &&
 	    s->before.huge_free_2m < 64)
@@ -135,8 +116,9 @@ static int64_t judge_map(struct fz_session *s, const struct request *r, int64_t 
 		return ret;
 	if (ret == 0)
 		fz_mapping_add(s->m, r->c, r->who, r->iova, r->page, r->count, r->prot);
-	if (ret == -EFAULT)
-		partly_faulted(s, r->who, r->page, r->count);
+	/* It may have been on its way when it failed, and a part of private memory been copied. */
+	if (ret < 0)
+		fz_settle_private(s, r->who, r->page, r->count);
 	return ret;
 }
 
@@ -269,17 +251,38 @@ static bool out_of_room(struct fz_session *s, const struct request r[2], struct 
 {
 	const struct fz_proc *p = &s->m->proc[r[0].who], *q = &s->m->proc[r[1].who];
 	const uint64_t limit = p->limit < q->limit ? p->limit : q->limit;
+	const bool user = s->m->container[r[0].c].user;
 
-	return p->mm == q->mm && r[0].code == FZ_MAP && r[1].code == FZ_MAP && !p->ipc_lock &&
+	return user == s->m->container[r[1].c].user && (user || p->mm == q->mm) &&
+	       r[0].code == FZ_MAP && r[1].code == FZ_MAP && !p->ipc_lock &&
 	       (slot[0]->ret == -ENOMEM || slot[1]->ret == -ENOMEM) && slot[0]->ret && slot[1]->ret &&
-	       fz_proc_locked(s->m, r[0].who) + r[0].count + r[1].count > limit;
+	       fz_charged(s, r[0].c, r[0].who) + r[0].count + r[1].count > limit;
 }
 
-bool fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot)
+/* May it matter which of two requests was first? */
+static bool in_order(const struct request r[2], struct fz_slot *const slot[2])
+{
+	return slot[0]->ret || slot[1]->ret ||
+	       (r[0].c == r[1].c && r[0].iova < r[1].iova + r[1].count &&
+		r[1].iova < r[0].iova + r[0].count);
+}
+
+bool fz_map_ready(struct fz_session *s, struct fz_op *op)
 {
 	struct request r;
 
-	return read_map(s, op, &r) && send(s, &r, slot);
+	if (!read_map(s, op, &r))
+		return false;
+	op->arg[3] = (uint16_t)r.count;
+	return true;
+}
+
+void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot)
+{
+	struct request r;
+
+	if (read_map(s, op, &r))
+		send(s, &r, slot);
 }
 
 void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer)
@@ -310,8 +313,12 @@ int64_t fz_play_two(struct fz_session *s, const struct fz_op *op, unsigned int l
 			return -ETIMEDOUT;
 		}
 	}
-	if (out_of_room(s, r, slot))
+	s->astray |= in_order(r, slot);
+	if (out_of_room(s, r, slot)) {
+		fz_settle_private(s, r[0].who, r[0].page, r[0].count);
+		fz_settle_private(s, r[1].who, r[1].page, r[1].count);
 		return 0;
+	}
 	fz_try_begin(s);
 	judge(s, &r[0], slot[0]);
 	judge(s, &r[1], slot[1]);

@@ -73,7 +73,13 @@ void fz_settle_private(struct fz_session *s, unsigned int who, unsigned int page
 {
 	static uint64_t entry[FZ_PAGES];
 
-	if (page >= FZ_PAGES)
+	/* Only of what is not known yet. */
+	while (count && page < FZ_PAGES &&
+	       (pte_of(s, who, page)->vma != FZ_VMA_PRIVATE || pte_of(s, who, page)->frame)) {
+		page++;
+		count--;
+	}
+	if (!count || page >= FZ_PAGES)
 		return;
 	count = count < FZ_PAGES - page ? count : FZ_PAGES - page;
 	if (!fz_pagemap(s, who, page, count, entry))
@@ -154,12 +160,25 @@ static unsigned int alike_run(struct fz_session *s, unsigned int who, struct ran
 	return n;
 }
 
+/* Will locked memory be more than the process may have, also without what lies where it goes? */
+static bool grows_beyond(struct fz_session *s, unsigned int who, struct range r, struct range to)
+{
+	uint64_t locked = fz_proc_locked(s->m, who);
+
+	if (!(pte_of(s, who, r.page)->flags & FZ_LOCKED) || s->m->proc[who].ipc_lock || to.count <= r.count)
+		return false;
+	for (unsigned int i = 0; i < to.count; i++)
+		locked -= !!(pte_of(s, who, to.page + i)->flags & FZ_LOCKED);
+	return locked + to.count - r.count > s->m->proc[who].limit;
+}
+
 int64_t fz_play_mremap(struct fz_session *s, const struct fz_op *op)
 {
 	const unsigned int who = fz_op_arg(op, 0);
 	struct range r = range_of(op, 1), to = { fz_op_arg(op, 3), fz_op_arg(op, 4) };
 	uint64_t locked;
 	int64_t ret;
+	bool beyond;
 
 	if (!fz_alive(s, who) || !pte_of(s, who, r.page)->vma)
 		return FZ_SKIPPED;
@@ -177,12 +196,16 @@ int64_t fz_play_mremap(struct fz_session *s, const struct fz_op *op)
 	if (r.page < to.page + to.count && to.page < r.page + r.count)
 		return FZ_SKIPPED;
 	locked = fz_proc_locked(s->m, who);
+	beyond = grows_beyond(s, who, r, to);
 	/* By hand: there are five arguments, and the last is the new address. */
 	ret = fz_call(s, who, SYS_mremap, fz_addr(r.page), r.count * FZ_PAGE_BYTES,
 		      to.count * FZ_PAGE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, fz_addr(to.page));
 	if (ret >= 0) {
-		fz_expect(s, ret, (int64_t)fz_addr(to.page), "mremap");
+		fz_expect(s, ret, beyond ? -EAGAIN : (int64_t)fz_addr(to.page), "mremap");
 		fz_area_move(s->m, who, r.page, r.count, to.page, to.count);
+		/* By what locked memory has grown is filled at once. */
+		if (to.count > r.count && pte_of(s, who, to.page)->flags & FZ_LOCKED)
+			fz_settle_private(s, who, to.page + r.count, to.count - r.count);
 		return 0;
 	}
 	/* Areas that were not merged, or a locked one that would grow beyond the limit. */
@@ -210,6 +233,14 @@ int64_t fz_play_mprotect(struct fz_session *s, const struct fz_op *op)
 	fz_expect(s, ret, run == r.count ? 0 : -ENOMEM, "mprotect");
 	for (unsigned int i = 0; i < run; i++)
 		pte_of(s, who, r.page + i)->prot = (uint8_t)prot;
+	/* What is locked and may be written to now has been copied (mprotect_fixup(), Linux 6.1 to 7.2). */
+	for (unsigned int i = 0, n; prot & FZ_PROT_WRITE && i < run; i += n + 1) {
+		n = 0;
+		while (i + n < run && pte_of(s, who, r.page + i + n)->flags & FZ_LOCKED)
+			n++;
+		if (n)
+			fz_settle_private(s, who, r.page + i, n);
+	}
 	return ret;
 }
 
@@ -245,7 +276,6 @@ static bool harmless(unsigned int advice)
 	case FZ_MERGEABLE:
 	case FZ_UNMERGEABLE:
 	case FZ_WILLNEED:
-	case FZ_POPULATE_READ:
 		return true;
 	default:
 		return false;
@@ -267,12 +297,30 @@ static int advised(struct fz_session *s, unsigned int who, unsigned int page, un
 		if (pte->flags & FZ_LOCKED || anon)
 			/* Anonymous huge pages are a file's, too, but a private one. */
 			return anon && fz_huge(page) ? -EACCES : -EINVAL;
-		return shared && pte->prot & FZ_PROT_WRITE ? 0 : -EACCES;
+		/* Whether it may be written to now does not matter: the file may. */
+		return shared ? 0 : -EACCES;
 	case FZ_WIPEONFORK:
 		return anon && !fz_huge(page) ? 0 : -EINVAL;
 	default:
 		return 0;
 	}
+}
+
+/*
+ * Pages of a file are gone. Of a huge page of it that a device has a part cannot go: it has zeroes there
+ * from now on, whoever looks (docs/coherence.md), and the file has data there and no hole.
+ */
+static void file_gone(struct fz_session *s, unsigned int file, unsigned int offset, unsigned int count,
+		      bool copies)
+{
+	bool kept[FZ_FILE_PAGES] = { false };
+
+	for (unsigned int i = offset; !file && i < offset + count && i < FZ_FILE_PAGES; i++) {
+		const off_t at = (off_t)(i * FZ_PAGE_BYTES);
+
+		kept[i] = fz_file_pinned(s->m, file, i) && lseek(s->file[file], at, SEEK_DATA) == at;
+	}
+	fz_file_drop(s->m, file, offset, count, copies, kept);
 }
 
 static void apply_advice(struct fz_session *s, unsigned int who, unsigned int page,
@@ -290,7 +338,7 @@ static void apply_advice(struct fz_session *s, unsigned int who, unsigned int pa
 		break;
 	case FZ_REMOVE:
 		if (!fz_page_beyond(s->m, who, page))
-			fz_file_drop(s->m, fz_huge(page), pte->offset, 1, fz_huge(page));
+			file_gone(s, fz_huge(page), pte->offset, 1, fz_huge(page));
 		break;
 	case FZ_DONTFORK:
 		pte->flags |= FZ_NOFORK;
@@ -319,12 +367,12 @@ int64_t fz_play_madvise(struct fz_session *s, const struct fz_op *op)
 		return FZ_SKIPPED;
 	ret = fz_call(s, who, SYS_madvise, fz_addr(r.page), r.count * FZ_PAGE_BYTES,
 		      (uint64_t)advice_of[advice], 0, 0);
-	if (harmless(advice))
-		return ret;
-	if (advice == FZ_POPULATE_WRITE) {
+	if (advice == FZ_POPULATE_WRITE || advice == FZ_POPULATE_READ) {
 		fz_settle_private(s, who, r.page, r.count);
 		return ret;
 	}
+	if (harmless(advice))
+		return ret;
 	for (unsigned int i = 0; i < r.count && !want; i++) {
 		const unsigned int page = r.page + i;
 
@@ -333,12 +381,7 @@ int64_t fz_play_madvise(struct fz_session *s, const struct fz_op *op)
 			continue;
 		}
 		want = advised(s, who, page, advice);
-		/* Kernels differ in whether the area or its file must be writable. */
-		if (advice == FZ_REMOVE && want == -EACCES && ret != want &&
-		    pte_of(s, who, page)->vma == FZ_VMA_SHARED) {
-			want = 0;
-		}
-		/* Nor in whether huge pages may be told that forks copy them. */
+		/* Kernels differ in whether huge pages may be told that forks copy them. */
 		if (advice == FZ_DOFORK && fz_huge(page) && ret == -EINVAL)
 			want = ret;
 		if (!want)
@@ -489,7 +532,7 @@ int64_t fz_play_punch(struct fz_session *s, const struct fz_op *op)
 			(off_t)(page * FZ_PAGE_BYTES), (off_t)(count * FZ_PAGE_BYTES)) ? -errno : 0;
 	fz_expect(s, ret, 0, "punching a hole");
 	/* Of huge files the copies go, too (hugetlbfs_punch_hole(), Linux 6.1 to 7.2). */
-	fz_file_drop(s->m, file, page, count, file);
+	file_gone(s, file, page, count, file);
 	return ret;
 }
 
@@ -505,7 +548,7 @@ int64_t fz_play_truncate(struct fz_session *s, const struct fz_op *op)
 	    ftruncate(s->file[file], FZ_FILE_PAGES * FZ_PAGE_BYTES))
 		ret = -errno;
 	fz_expect(s, ret, 0, "cutting off and extending a file");
-	fz_file_drop(s->m, file, page, UINT16_MAX, true);
+	file_gone(s, file, page, UINT16_MAX, true);
 	return ret;
 }
 

@@ -15,17 +15,19 @@
 
 int64_t fz_play_paged(struct fz_session *s, const struct fz_op *op)
 {
-	const struct fz_op map = { .code = FZ_MAP,
-				   .arg = { 0, op->arg[0], op->arg[1], (uint16_t)fz_op_arg(op, 2),
-					    op->arg[4] } };
-	const unsigned int page = fz_op_arg(op, 1), count = fz_op_arg(op, 2);
+	struct fz_op map = { .code = FZ_MAP,
+			     .arg = { 0, op->arg[0], op->arg[1], (uint16_t)fz_op_arg(op, 2), op->arg[4] } };
+	const unsigned int page = fz_op_arg(op, 1);
 	struct fz_slot *mapper = fz_slot(s, 0), *supplier = fz_slot(s, FZ_THREAD);
 	const bool waits = !s->o.stock && fz_new_enough(s, 602);
 	struct fz_look *look = (struct fz_look *)(void *)supplier->data;
+	unsigned int count;
 	int64_t fd;
 
-	if (!fz_alive(s, 0) || !fz_fillable(s, 0, page, count) || !fz_mapping_room(s->m) ||
-	    !fz_model_room(s->m, count + FZ_PAGES) || !fz_have_thread(s))
+	if (!fz_map_ready(s, &map))
+		return FZ_SKIPPED;
+	count = map.arg[3];
+	if (!fz_fillable(s, 0, page, count) || !fz_have_thread(s))
 		return FZ_SKIPPED;
 	mapper->what = FZ_DO_WATCH;
 	mapper->arg[0] = fz_addr(page);

@@ -47,7 +47,7 @@ int64_t fz_play_fork(struct fz_session *s, const struct fz_op *op)
 	if (ret > 0)
 		fz_proc_fork(s->m, 0, child);
 	/* A private huge page that is pinned is copied, for which there must be one. */
-	else if (ret != -ENOMEM)
+	else if (ret != -ENOMEM || s->before.huge_free_2m >= 64)
 		fz_expect(s, ret, 0, "fork");
 	return ret > 0 ? 0 : ret;
 }

@@ -68,7 +68,7 @@ struct fz_armed {
  * @before: pins and huge pages before each run, if @rested
  * @testdev: the session has loaded the module that knows the zero page's references
  * @zero_page_refs: references of the zero page before the run; LONG_MIN: not known
- * @user: bytes that the user had locked before the run, if @user_noted
+ * @user: bytes that the user had locked before the run, where a container charges users
  * @was: what the settings were before the session (stage.c); empty: there is no such setting
  * @played: the sequence
  * @step: operation that is being played
@@ -77,6 +77,7 @@ struct fz_armed {
  * @hung: a worker did not come back
  * @period: microseconds between signals during the next operation; 0: none
  * @chance: what the next requests meet is a matter of moments: they are not recorded
+ * @astray: so is what the run has come to: nothing more of it is recorded
  * @told: eventfd of the auditor of the session's container
  * @listening: the auditor has been on since the begin of the run
  * @parted: pages had parted at some time since, or may have
@@ -121,12 +122,12 @@ struct fz_session {
 	bool testdev;
 	long zero_page_refs;
 	uint64_t user;
-	bool user_noted;
 	char was[FZ_SETTINGS][16];
 	struct fz_sequence played;
 	int step;
 	unsigned int period;
 	bool chance;
+	bool astray;
 	int told;
 	bool listening;
 	bool parted;
@@ -159,6 +160,9 @@ struct fz_session {
  */
 void fz_object(struct fz_session *s, enum fz_oracle oracle, const char *slug, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/** fz_unplayable() - name of an operation that nobody has written a function for; NULL */
+const char *fz_unplayable(void);
 
 /** fz_say() - a line about the operation, if somebody listens */
 void fz_say(const struct fz_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -287,8 +291,14 @@ void fz_cgroup_end(struct fz_session *s);
 /** fz_fillable() - is all of it memory that may be dropped, and filled in by userfaultfd? */
 bool fz_fillable(const struct fz_session *s, unsigned int who, unsigned int page, unsigned int count);
 
-/** fz_send_map() - ask a process for an FZ_MAP, and do not wait; Return: false: it makes no sense */
-bool fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot);
+/**
+ * fz_map_ready() - does an FZ_MAP make sense now?
+ * @op: its pages are made as many as there are to the end of the window
+ */
+bool fz_map_ready(struct fz_session *s, struct fz_op *op);
+
+/** fz_send_map() - ask a process for an FZ_MAP that is ready, and do not wait */
+void fz_send_map(struct fz_session *s, const struct fz_op *op, unsigned int slot);
 
 /** fz_judge_map() - was that the right answer to it? */
 void fz_judge_map(struct fz_session *s, const struct fz_op *op, int64_t answer);
@@ -319,6 +329,9 @@ bool fz_try_end(struct fz_session *s);
 /** fz_armed_answer() - -errno of the failure point that is armed; 1: it answers nothing */
 int64_t fz_armed_answer(const struct fz_session *s);
 
+/** fz_armed_failed() - has it failed since it was armed? */
+bool fz_armed_failed(const struct fz_session *s);
+
 /** fz_disarm() - no failure point waits any more */
 void fz_disarm(struct fz_session *s);
 
@@ -333,11 +346,14 @@ void fz_note_zero_page(struct fz_session *s);
 /** fz_check_zero_page() - it has as many again, when all is unmapped */
 void fz_check_zero_page(struct fz_session *s);
 
-/** fz_note_user() - what the user has locked before the run */
-void fz_note_user(struct fz_session *s);
+/** fz_note_user() - what the user has locked before the run; Return: false: it cannot be told */
+bool fz_note_user(struct fz_session *s);
 
-/** fz_check_user() - it is that again, when all is unmapped */
-void fz_check_user(struct fz_session *s);
+/** fz_check_user() - it is that and @pages more, those that are mapped now */
+void fz_check_user(struct fz_session *s, uint64_t pages);
+
+/** fz_charged() - pages that count against the limit of a process which maps into container @c */
+uint64_t fz_charged(const struct fz_session *s, unsigned int c, unsigned int who);
 
 /** fz_check_charges() - VmLck of every process */
 void fz_check_charges(struct fz_session *s);

@@ -149,7 +149,9 @@ static uint32_t own(struct fz_model *m, unsigned int page, struct fz_pte *pte)
 	} else if (f->refs > 1) {
 		f->refs--;
 		pte->frame = frame_new(m, f->tag);
+		/* The kernel may have made a copy long ago, of which it was said that it may go. */
 		m->frame[pte->frame].lazy = f->lazy;
+		m->frame[pte->frame].freed = f->freed;
 	} else {
 		return pte->frame;
 	}
@@ -230,14 +232,23 @@ void fz_page_seen(struct fz_model *m, unsigned int who, unsigned int page, uint6
 		drop(m, pte);
 }
 
+bool fz_file_pinned(const struct fz_model *m, unsigned int file, unsigned int offset)
+{
+	return m->file[file][offset] && m->frame[m->file[file][offset]].pins;
+}
+
 void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, unsigned int count,
-		  bool copies)
+		  bool copies, const bool *kept)
 {
 	const unsigned int first = file ? FZ_SMALL_PAGES : 0;
 	const unsigned int end = file ? FZ_PAGES : FZ_SMALL_PAGES;
 
-	for (unsigned int i = offset; i < offset + count && i < FZ_FILE_PAGES; i++)
-		m->file[file][i] = 0;
+	for (unsigned int i = offset; i < offset + count && i < FZ_FILE_PAGES; i++) {
+		if (kept && kept[i])
+			fz_frame_write(&m->frame[m->file[file][i]], 0);
+		else
+			m->file[file][i] = 0;
+	}
 	for (unsigned int who = 0; copies && who < FZ_PROCS; who++) {
 		for (unsigned int page = first; m->proc[who].alive && page < end; page++) {
 			struct fz_pte *pte = &fz_space(m, who)->pte[page];
@@ -341,11 +352,16 @@ unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm)
 	return who;
 }
 
+bool fz_mm_owned(const struct fz_model *m, unsigned int mm)
+{
+	return has_mm(m, m->mm_owner[mm], mm);
+}
+
 uint64_t fz_mm_limit(const struct fz_model *m, unsigned int mm)
 {
 	uint64_t least = UINT64_MAX;
 
-	if (has_mm(m, m->mm_owner[mm], mm))
+	if (fz_mm_owned(m, mm))
 		return m->proc[m->mm_owner[mm]].limit;
 	for (unsigned int who = 0; who < FZ_PROCS; who++)
 		if (has_mm(m, who, mm) && m->proc[who].limit < least)
@@ -353,20 +369,38 @@ uint64_t fz_mm_limit(const struct fz_model *m, unsigned int mm)
 	return least;
 }
 
+/* Pages that are charged to users or to processes, in all address spaces or in one. */
+static uint64_t mapped(const struct fz_model *m, bool user, bool all, unsigned int mm)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < FZ_MAPPINGS; i++) {
+		const struct fz_mapping *map = &m->mapping[i];
+
+		if (map->used && !map->bar && (all || map->mm == mm) &&
+		    m->container[map->container].user == user)
+			pages += map->pages;
+	}
+	return pages;
+}
+
 uint64_t fz_proc_locked(const struct fz_model *m, unsigned int who)
 {
-	const struct fz_proc *p = &m->proc[who];
 	uint64_t pages = 0;
 
 	for (unsigned int page = 0; page < FZ_PAGES; page++)
 		pages += fz_pte(m, who, page)->flags & FZ_LOCKED;
-	for (unsigned int i = 0; i < FZ_MAPPINGS; i++) {
-		const struct fz_mapping *map = &m->mapping[i];
+	return pages + mapped(m, false, false, m->proc[who].mm);
+}
 
-		if (map->used && !map->bar && map->mm == p->mm && !m->container[map->container].user)
-			pages += map->pages;
-	}
-	return pages;
+uint64_t fz_proc_pinned(const struct fz_model *m, unsigned int who)
+{
+	return mapped(m, true, false, m->proc[who].mm);
+}
+
+uint64_t fz_user_locked(const struct fz_model *m)
+{
+	return mapped(m, true, true, 0);
 }
 
 struct fz_mapping *fz_mapping_next(struct fz_model *m, unsigned int container, uint32_t iova)

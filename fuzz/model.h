@@ -260,9 +260,16 @@ uint64_t fz_page_tag(const struct fz_model *m, unsigned int who, unsigned int pa
 /** fz_page_seen() - it has seen @tag where there was a choice */
 void fz_page_seen(struct fz_model *m, unsigned int who, unsigned int page, uint64_t tag);
 
-/** fz_file_drop() - pages of a file are gone; @copies: what processes copied of them, too */
+/** fz_file_pinned() - has a device that page of a file? */
+bool fz_file_pinned(const struct fz_model *m, unsigned int file, unsigned int offset);
+
+/**
+ * fz_file_drop() - pages of a file are gone
+ * @copies: what processes copied of them, too
+ * @kept: by their number those that are not gone, but zeroes; NULL: none
+ */
 void fz_file_drop(struct fz_model *m, unsigned int file, unsigned int offset, unsigned int count,
-		  bool copies);
+		  bool copies, const bool *kept);
 
 /* Processes. */
 
@@ -281,6 +288,9 @@ void fz_proc_exec(struct fz_model *m, unsigned int who);
 /** fz_proc_of() - who has this address space, the first of them; FZ_PROCS: nobody */
 unsigned int fz_proc_of(const struct fz_model *m, unsigned int mm);
 
+/** fz_mm_owned() - is the process there that the address space was made for? */
+bool fz_mm_owned(const struct fz_model *m, unsigned int mm);
+
 /**
  * fz_mm_limit() - the limit in pages that a refresh of an address space's memory is held to
  *
@@ -291,6 +301,12 @@ uint64_t fz_mm_limit(const struct fz_model *m, unsigned int mm);
 
 /** fz_proc_locked() - pages that count against the process's limit (VmLck) */
 uint64_t fz_proc_locked(const struct fz_model *m, unsigned int who);
+
+/** fz_proc_pinned() - pages of the process that are charged to its user (VmPin) */
+uint64_t fz_proc_pinned(const struct fz_model *m, unsigned int who);
+
+/** fz_user_locked() - pages that are charged to the user */
+uint64_t fz_user_locked(const struct fz_model *m);
 
 /* Mappings. */
 

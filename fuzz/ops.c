@@ -124,6 +124,12 @@ int main(int argc, char **argv)
 	struct words w = { 0 };
 	int ret = 0;
 
+	for (unsigned int code = 0; fz_op_desc(code); code++) {
+		if (!fz_op_desc(code)->name) {
+			fprintf(stderr, "ops: operation %u has no line in the table of fuzz/op.c\n", code);
+			return 1;
+		}
+	}
 	argp_err_exit_status = 2;
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &w))
 		return 2;

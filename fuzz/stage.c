@@ -179,6 +179,12 @@ int fz_session_begin(struct fz_session **out, const struct fz_options *o)
 	*out = NULL;
 	if (!s)
 		return ret;
+	if (fz_unplayable()) {
+		fprintf(stderr, "holdfast: fuzz: operation %s has no function in the table of fuzz/session.c\n",
+			fz_unplayable());
+		free(s);
+		return -ENOSYS;
+	}
 	s->o = *o;
 	s->kernel = kernel_version();
 	s->slow = slow && atoi(slow) > 0 ? (unsigned int)atoi(slow) : 1;

@@ -102,6 +102,8 @@ static noinline int hf_user_take(struct hf_charge *charge, unsigned long pages)
 	ret = hf_charge_open(charge, true);
 	if (ret || !pages)
 		return ret;
+	if (hf_bug(HF_BUG_USER_HALF))
+		pages -= pages / 2;
 	ret = hf_user_charge(charge, pages, rlimit(RLIMIT_MEMLOCK));
 	if (ret)
 		hf_charge_refund(charge);

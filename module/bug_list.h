@@ -58,6 +58,7 @@ HF_SEEDED(LOG_LEAK),		/* a log's last page is not freed */
 /* account.c */
 HF_SEEDED(REFUND_CURRENT),		/* to who unmaps, not to who paid */
 HF_SEEDED(REFUND_GATHERED),	/* of several to the first */
+HF_SEEDED(USER_HALF),		/* a user pays for half of it */
 
 /* dirty.c */
 HF_SEEDED(DIRTY_WORD),		/* a word's first bits are lost */

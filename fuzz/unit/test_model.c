@@ -119,11 +119,31 @@ static void a_hole_parts_the_shared_and_spares_copies(void **state)
 	fz_area_set(m, 0, 10, 1, FZ_KIND_PRIVATE, RW);
 	fz_page_write(m, 0, 10, 22);
 	fz_mapping_add(m, 0, 0, 100, 64, 1, RW);
-	fz_file_drop(m, 0, 0, FZ_FILE_PAGES, false);
+	fz_file_drop(m, 0, 0, FZ_FILE_PAGES, false, NULL);
 	assert_true(fz_mapping_parted(m, only_mapping(m), 0));
 	assert_int_equal(sees(m, 0, 10), 22);
-	fz_file_drop(m, 0, 0, UINT16_MAX, true);
+	fz_file_drop(m, 0, 0, UINT16_MAX, true, NULL);
 	assert_int_equal(sees(m, 0, 10), 0);
+}
+
+static void what_a_hole_leaves_is_shared_zeroes(void **state)
+{
+	struct fz_model *m = *state;
+	const unsigned int at = fz_pte(m, 0, 64)->offset;
+	bool kept[FZ_FILE_PAGES] = { false };
+
+	fz_page_write(m, 0, 64, 11);
+	fz_page_write(m, 0, 65, 12);
+	fz_mapping_add(m, 0, 0, 100, 64, 2, RW);
+	assert_true(fz_file_pinned(m, 0, at));
+	assert_false(fz_file_pinned(m, 0, at + 2));
+	kept[at] = true;
+	fz_file_drop(m, 0, at, 2, false, kept);
+	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
+	assert_int_equal(sees(m, 0, 64), 0);
+	assert_true(fz_mapping_parted(m, only_mapping(m), 1));
+	fz_page_write(m, 0, 64, 13);
+	assert_int_equal(m->frame[m->pinned[only_mapping(m)->pinned]].tag, 13);
 }
 
 static void moved_memory_takes_its_frames_along(void **state)
@@ -201,7 +221,7 @@ static void what_was_freed_may_go_after_a_device_has_seen_it(void **state)
 	assert_true(lazy);
 }
 
-static void the_copy_of_what_may_be_gone_is_seen_once(void **state)
+static void the_copy_of_what_may_go_may_go(void **state)
 {
 	struct fz_model *m = *state;
 	bool lazy;
@@ -212,11 +232,17 @@ static void the_copy_of_what_may_be_gone_is_seen_once(void **state)
 	fz_page_own(m, 1, 3);
 	fz_page_tag(m, 1, 3, &lazy);
 	assert_true(lazy);
-	fz_page_seen(m, 1, 3, 11);
-	assert_int_equal(fz_page_tag(m, 1, 3, &lazy), 11);
+	fz_page_seen(m, 1, 3, 0);
+	assert_int_equal(fz_page_tag(m, 1, 3, &lazy), 0);
 	assert_false(lazy);
+	assert_int_equal(fz_page_tag(m, 0, 3, &lazy), 11);
+	assert_true(lazy);
+	fz_page_seen(m, 0, 3, 11);
 	fz_page_tag(m, 0, 3, &lazy);
 	assert_true(lazy);
+	fz_page_write(m, 0, 3, 12);
+	fz_page_tag(m, 0, 3, &lazy);
+	assert_false(lazy);
 }
 
 static void charges_follow_the_process(void **state)
@@ -232,6 +258,24 @@ static void charges_follow_the_process(void **state)
 	assert_false(fz_mapping_parted(m, only_mapping(m), 0));
 	fz_mapping_remove(m, only_mapping(m));
 	assert_null(only_mapping(m));
+}
+
+static void a_user_pays_for_all_its_processes(void **state)
+{
+	struct fz_model *m = *state;
+
+	m->container[1].user = true;
+	fz_mapping_add(m, 0, 0, 100, 3, 5, RW);
+	fz_mapping_add(m, 1, 0, 100, 3, 7, RW);
+	fz_proc_fork(m, 0, 1);
+	fz_mapping_add(m, 1, 1, 200, 3, 11, RW);
+	assert_int_equal(fz_proc_locked(m, 0), 5);
+	assert_int_equal(fz_proc_pinned(m, 0), 7);
+	assert_int_equal(fz_proc_pinned(m, 1), 11);
+	assert_int_equal(fz_user_locked(m), 18);
+	fz_proc_exec(m, 0);
+	assert_int_equal(fz_proc_pinned(m, 0), 0);
+	assert_int_equal(fz_user_locked(m), 18);
 }
 
 static void who_shares_an_address_space_shares_all_of_it(void **state)
@@ -325,6 +369,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_given_back_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_hole_parts_the_shared_and_spares_copies, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_a_hole_leaves_is_shared_zeroes, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(moved_memory_takes_its_frames_along, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(lazily_freed_memory_is_there_or_not, set_up,
@@ -333,9 +379,10 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_freed_may_go_after_a_device_has_seen_it,
 						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_copy_of_what_may_be_gone_is_seen_once, set_up,
+		cmocka_unit_test_setup_teardown(the_copy_of_what_may_go_may_go, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(charges_follow_the_process, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_user_pays_for_all_its_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_shares_an_address_space_shares_all_of_it, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(the_last_one_takes_the_address_space_along, set_up,
