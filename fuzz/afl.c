@@ -21,13 +21,17 @@
  *	HOLDFAST_FUZZ_STEADY	file that says what to leave out of the map (steady.h); default: none.
  *				"afl-target --learn INPUT..." writes it
  *	HOLDFAST_FUZZ_LEARN	inputs at random that --learn plays beside those it is given; default 80
+ *	HOLDFAST_FUZZ_LEARN_SECONDS	about how long it may play; default: as long as it takes
  *	HOLDFAST_FUZZ_COUNTS	file in which is counted what was played (triage/counts.h)
  *	HOLDFAST_RECORDER	where the inputs are kept that were played last (triage/record.h)
  *
  * It writes
- *	verdict-PID.txt		a finding: step, operation, oracle, signature, text
- *	verdict-PID.input	and the input, which is there first
+ *	verdict-PID-N.txt	a finding: step, operation, oracle, signature, text
+ *	verdict-PID-N.input	and the input, which is there first
+ *	verdict-PID-N.log	what the kernel said, where it is the kernel that objects; before the verdict, too
  *	points.txt		points of the module that were ever passed (scripts/fuzz-points)
+ *	broken			why it cannot go on: somebody ends the campaign then (scripts/guest-fuzz)
+ *	session			the number of the session that all its processes are in, for scripts/guest-fuzz
  */
 #include <errno.h>
 #include <limits.h>
@@ -35,11 +39,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "batch.h"
 #include "cover.h"
 #include "doubt.h"
+#include "log.h"
 #include "session.h"
 #include "steady.h"
 #include "worker.h"
@@ -74,6 +80,9 @@ __attribute__((used)) static const char *const can[] = {
 /* Sessions that may fail one after the other. */
 #define FAILURES 3
 
+/* How long it is tried to begin one, at least. */
+#define BEGIN_SECONDS 5
+
 static struct {
 	const char *out;
 	const char *steady;
@@ -82,19 +91,37 @@ static struct {
 	struct fz_recorder *recorder;
 	struct fz_counts *counts;
 	unsigned int runs;
+	unsigned int found;
 } target = { .out = ".", .runs = RUNS };
 
-/* A process that cannot play must not look like one that found nothing. */
-static void __attribute__((noreturn)) broken(const char *what, int err)
+static void __attribute__((noreturn)) fail(const char *what, int err)
 {
 	fprintf(stderr, "afl-target: %s: %s\n", what, strerror(-err));
 	_exit(3);
 }
 
-/* A file of this process. */
-static char *own_file(char *path, size_t size, const char *what, const char *ending)
+/*
+ * A process that cannot play must not look like one that found nothing; but to AFL++ any end that is no
+ * crash does. Whoever sees the file need not read it: on a full disk it is empty.
+ */
+static void __attribute__((noreturn)) broken(const char *what, int err)
 {
-	snprintf(path, size, "%s/%s-%d.%s", target.out, what, (int)getpid(), ending);
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/broken", target.out);
+	f = fopen(path, "we");
+	if (f) {
+		fprintf(f, "%s: %s\n", what, strerror(-err));
+		fclose(f);
+	}
+	fail(what, err);
+}
+
+/* A file of the finding that this process is going to write down. */
+static char *verdict_file(char *path, size_t size, const char *ending)
+{
+	snprintf(path, size, "%s/verdict-%d-%u.%s", target.out, (int)getpid(), target.found, ending);
 	return path;
 }
 
@@ -107,25 +134,42 @@ static void save_points(void)
 }
 
 /*
- * The verdict for whoever collects findings, then the crash for AFL++. Whoever sees the verdict
- * sees the whole of it, and the input.
+ * The verdict for whoever collects findings. Whoever sees the verdict sees the whole of it, and the
+ * input. Return: 0 or -errno.
  */
-static void __attribute__((noreturn)) finding(const struct fz_verdict *v, const uint8_t *in,
-					      size_t len)
+static int write_verdict(const struct fz_verdict *v, const uint8_t *in, size_t len)
 {
 	char path[PATH_MAX], whole[PATH_MAX];
 	FILE *f;
 
-	f = fopen(own_file(path, sizeof(path), "verdict", "input"), "wbe");
+	errno = EIO;
+	f = fopen(verdict_file(path, sizeof(path), "input"), "wbe");
 	if (!f || fwrite(in, 1, len, f) != len || fclose(f))
-		broken(path, -errno);
-	f = fopen(own_file(path, sizeof(path), "verdict", "new"), "we");
+		return -errno;
+	if (v->oracle == FZ_ORACLE_LOG) {
+		f = fopen(verdict_file(path, sizeof(path), "log"), "we");
+		if (!f || fputs(fz_log_report(), f) < 0 || fclose(f))
+			return -errno;
+	}
+	f = fopen(verdict_file(path, sizeof(path), "new"), "we");
 	if (!f)
-		broken(path, -errno);
+		return -errno;
 	fprintf(f, "step: %d\noperation: %s\noracle: %s\nsignature: %s\ntext: %s\n", v->step,
 		v->operation, fz_oracle_name(v->oracle), v->signature, v->text);
-	if (fclose(f) || rename(path, own_file(whole, sizeof(whole), "verdict", "txt")))
-		broken(path, -errno);
+	if (fclose(f) || rename(path, verdict_file(whole, sizeof(whole), "txt")))
+		return -errno;
+	target.found++;
+	return 0;
+}
+
+/* The crash for AFL++: it keeps the input, also when nobody else could. */
+static void __attribute__((noreturn)) finding(const struct fz_verdict *v, const uint8_t *in,
+					      size_t len)
+{
+	const int ret = write_verdict(v, in, len);
+
+	if (ret)
+		fprintf(stderr, "afl-target: no verdict in %s: %s\n", target.out, strerror(-ret));
 	save_points();
 	/* Settings, swap space and cgroup as they were. What hangs may keep this from its end. */
 	if (v->oracle != FZ_ORACLE_HANG)
@@ -133,10 +177,17 @@ static void __attribute__((noreturn)) finding(const struct fz_verdict *v, const 
 	abort();
 }
 
+/* Who was killed may still be dying, and have the groups; and a busy machine's engine may be late. */
 static void begin_session(void)
 {
-	const int ret = fz_session_begin(&target.session, &target.options);
+	const char *slow = getenv("HOLDFAST_SLOW");
+	const time_t end = time(NULL) + BEGIN_SECONDS * (slow && atoi(slow) > 0 ? atoi(slow) : 1);
+	int ret = fz_session_begin(&target.session, &target.options);
 
+	for (int i = 1; ret && (i < FAILURES || time(NULL) < end); i++) {
+		usleep(100000);
+		ret = fz_session_begin(&target.session, &target.options);
+	}
 	if (ret)
 		broken("no session", ret);
 }
@@ -249,6 +300,20 @@ static void look_around(void)
 	target.options.leave = fz_cover_leave;
 }
 
+/* By that whoever ends the campaign knows whether anything is left of it. */
+static void save_session(void)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/session", target.out);
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	fprintf(f, "%d\n", (int)getsid(0));
+	fclose(f);
+}
+
 static void open_all(void)
 {
 	const char *recorder = getenv("HOLDFAST_RECORDER"), *counts = getenv("HOLDFAST_FUZZ_COUNTS");
@@ -269,16 +334,38 @@ static void open_all(void)
 		broken(counts, ret);
 }
 
+/* A finding that is no crash, as nobody waits for one: once, however often the input is played. */
+static void note(const struct fz_verdict *v, const uint8_t *in, size_t len)
+{
+	static char signature[sizeof(v->signature)];
+	static uint8_t last[FZ_INPUT_MAX];
+	static size_t last_len = SIZE_MAX;
+	int ret;
+
+	if (len == last_len && !memcmp(in, last, len) && !strcmp(v->signature, signature))
+		return;
+	memcpy(last, in, len);
+	last_len = len;
+	snprintf(signature, sizeof(signature), "%s", v->signature);
+	ret = write_verdict(v, in, len);
+	if (ret)
+		fail(target.out, ret);
+	fprintf(stderr, "found: %s: %s\n", v->signature, v->text);
+}
+
 static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 {
 	struct fz_verdict v;
 	const int ret = run(in, len, map, &v);
 
+	if (ret <= 0)
+		return ret;
+	note(&v, in, len);
+	if (v.oracle == FZ_ORACLE_HANG)
+		broken("what hangs has the devices", -EBUSY);
 	/* What a finding leaves behind is not the next one's fault. */
-	if (ret > 0) {
-		fz_session_end(target.session, NULL);
-		target.session = NULL;
-	}
+	fz_session_end(target.session, NULL);
+	target.session = NULL;
 	return ret;
 }
 
@@ -286,15 +373,17 @@ static int run_alone(const uint8_t *in, size_t len, uint8_t *map)
 static int learn(char **files, unsigned int n)
 {
 	const char *more = getenv("HOLDFAST_FUZZ_LEARN");
+	const char *seconds = getenv("HOLDFAST_FUZZ_LEARN_SECONDS");
 	int ret = !target.steady ? -EINVAL :
 			fz_batch_learn(run_alone, files, n,
-				       more ? (unsigned int)strtoul(more, NULL, 10) : LEARN_MORE);
+				       more ? (unsigned int)strtoul(more, NULL, 10) : LEARN_MORE,
+				       seconds ? (unsigned int)strtoul(seconds, NULL, 10) : 0);
 
 	if (ret)
-		broken("nothing learned", ret);
+		fail("nothing learned", ret);
 	ret = fz_steady_save(target.steady);
 	if (ret)
-		broken(target.steady, ret);
+		fail(target.steady, ret);
 	return 0;
 }
 
@@ -304,7 +393,7 @@ static int choose(const char *dir)
 	const int ret = fz_batch_choose(run_alone, dir);
 
 	if (ret)
-		broken(dir, ret);
+		fail(dir, ret);
 	return 0;
 }
 
@@ -326,6 +415,7 @@ int main(int argc, char **argv)
 		ret = target.options.stock || !target.steady ? 0 : fz_doubt_open();
 		if (ret)
 			broken("no memory for what is believed", ret);
+		save_session();
 		__afl_manual_init();
 	}
 	open_all();

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "choose.h"
 #include "generate.h"
@@ -20,6 +21,8 @@
 /* Times that each input is played to see what differs; steady.c does that thrice. */
 #define TIMES 4U
 
+#define SAY_SECONDS 5
+
 static uint8_t map[FZ_CHOICE_PLACES];
 
 /**
@@ -27,11 +30,18 @@ static uint8_t map[FZ_CHOICE_PLACES];
  * @run: plays one
  * @in: their bytes
  * @len: how many of each
+ * @played: how often one was
+ * @began: when the first one was, in seconds
+ * @said: when it was said last that they are
+ * @seconds: how long all may take; 0: as long as it takes
  */
 struct inputs {
 	fz_batch_run *run;
 	uint8_t (*in)[FZ_INPUT_MAX];
 	size_t *len;
+	unsigned int played;
+	time_t began, said;
+	unsigned int seconds;
 };
 
 /* Return: 0 or -errno. */
@@ -49,18 +59,44 @@ static int read_input(const char *path, uint8_t *in, size_t *len)
 	return ret;
 }
 
+static time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 static void play_one(void *data, unsigned int i)
+{
+	struct inputs *inputs = data;
+	const time_t now = seconds_now();
+
+	if (now - inputs->said >= SAY_SECONDS) {
+		inputs->said = now;
+		fprintf(stderr, "played %u times in %ld s\n", inputs->played, (long)(now - inputs->began));
+	}
+	inputs->run(inputs->in[i], inputs->len[i], map);
+	inputs->played++;
+}
+
+/* Of the first of three rounds. */
+static bool enough(void *data)
 {
 	const struct inputs *inputs = data;
 
-	inputs->run(inputs->in[i], inputs->len[i], map);
+	return inputs->seconds && seconds_now() - inputs->began >= (time_t)(inputs->seconds / 3);
 }
 
-int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more)
+int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more,
+		   unsigned int seconds)
 {
 	const unsigned int all = n + more;
-	struct inputs inputs = { run, calloc(all, sizeof(*inputs.in)), calloc(all, sizeof(*inputs.len)) };
-	const struct fz_play p = { play_one, &inputs, all };
+	struct inputs inputs = {
+		.run = run, .in = calloc(all, sizeof(*inputs.in)), .len = calloc(all, sizeof(*inputs.len)),
+		.began = seconds_now(), .said = seconds_now(), .seconds = seconds,
+	};
+	const struct fz_play p = { play_one, enough, &inputs, all };
 	struct fz_steady known;
 	int ret = inputs.in && inputs.len ? 0 : -ENOMEM;
 
@@ -77,8 +113,8 @@ int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int
 	ret = ret ? ret : fz_steady_learn(&p, TIMES);
 	if (!ret) {
 		known = fz_steady_known();
-		printf("%u inputs, %u of them too different each time: %u points muted, %u places dropped\n",
-		       all, known.skipped, known.muted, known.dropped);
+		printf("%u of %u inputs, %u of them too different each time: %u points muted, %u places dropped\n",
+		       known.inputs, all, known.skipped, known.muted, known.dropped);
 	}
 	free(inputs.in);
 	free(inputs.len);

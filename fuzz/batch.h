@@ -14,7 +14,7 @@
  * @len: its bytes
  * @map: 65536 places, where those are set that it reached; in: empty
  *
- * Return: 0; or not 0: it is a finding, and @map means nothing.
+ * Return: 0; or not 0: it is a finding, which is written down, and @map means nothing.
  */
 typedef int fz_batch_run(const uint8_t *in, size_t len, uint8_t *map);
 
@@ -24,10 +24,13 @@ typedef int fz_batch_run(const uint8_t *in, size_t len, uint8_t *map);
  * @files: inputs; some at random are played beside them
  * @n: how many
  * @more: how many at random
+ * @seconds: about so long; what there is no time for is not learned from. 0: as long as it takes
  *
+ * Every few seconds it says on stderr that it is at work.
  * Return: 0 or -errno.
  */
-int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more);
+int fz_batch_learn(fz_batch_run *run, char **files, unsigned int n, unsigned int more,
+		   unsigned int seconds);
 
 /**
  * fz_batch_choose() - name on stdout the inputs that together reach what all reach (choose.h)

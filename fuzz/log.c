@@ -12,9 +12,46 @@
 
 #include "log_rules.h"
 
+/* Room for reports, and how much of what was said before them is kept. */
+#define REPORT_MAX 32768
+#define BEFORE 2048
+
 /* As many as scripts/scan-log allows. */
 #define RETRY_RECORDS 12U
 #define BLOCKED "iommu-fault the fuzzer tries what must be blocked"
+
+static struct {
+	char text[REPORT_MAX];
+	size_t len;
+} report;
+
+/* A record as a line of a kernel log, "PRIORITY,NUMBER,MICROSECONDS,...;TEXT" as it is. */
+static void keep(const char *record, const char *text, bool found)
+{
+	unsigned long long us = 0;
+	char line[1024];
+	size_t len;
+
+	if (sscanf(record, "%*u,%*u,%llu", &us) != 1)
+		us = 0;
+	len = (size_t)snprintf(line, sizeof(line) - 1, "[%5llu.%06llu] %s", us / 1000000, us % 1000000,
+			       text);
+	if (len > sizeof(line) - 2)
+		len = sizeof(line) - 2;
+	line[len++] = '\n';
+	if (!found && report.len + len > BEFORE)
+		report.len = 0;
+	if (report.len + len >= sizeof(report.text))
+		return;
+	memcpy(report.text + report.len, line, len);
+	report.len += len;
+	report.text[report.len] = '\0';
+}
+
+const char *fz_log_report(void)
+{
+	return report.text;
+}
 
 static void announce(const char *what)
 {
@@ -110,11 +147,12 @@ bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
 	bool found = false;
 	ssize_t len;
 
+	report.len = 0;
 	/* A record that was overwritten before it was read: EPIPE, and the next one follows. */
 	while ((len = read(log->fd, record, sizeof(record) - 1)) > 0 || (len < 0 && errno == EPIPE)) {
 		char *text;
 
-		if (len < 0 || found)
+		if (len < 0)
 			continue;
 		record[len] = '\0';
 		text = strchr(record, ';');
@@ -122,12 +160,16 @@ bool fz_log_surprise(struct fz_log *log, char *line, size_t size)
 			continue;
 		text++;
 		text[strcspn(text, "\n")] = '\0';
-		if (is_paging(log, text) || is_starving(log, text) ||
+		keep(record, text, found);
+		if (found || is_paging(log, text) || is_starving(log, text) ||
 		    regexec(&log->rules, text, 0, NULL, 0))
 			continue;
 		snprintf(line, size, "%s", text);
 		found = true;
 	}
+	if (!found)
+		report.len = 0;
+	report.text[report.len] = '\0';
 	log->starved = log->paged = log->reporting = false;
 	log->retry = 0;
 	return found;

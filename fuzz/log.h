@@ -65,4 +65,11 @@ void fz_log_paging(struct fz_log *log, bool on);
  */
 bool fz_log_surprise(struct fz_log *log, char *line, size_t size);
 
+/**
+ * fz_log_report() - what the kernel said then, and shortly before, as lines of a kernel log
+ *
+ * Return: text, as long as it is until the next fz_log_surprise(); empty where nothing was.
+ */
+const char *fz_log_report(void);
+
 #endif

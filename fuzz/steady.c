@@ -12,7 +12,6 @@
 #include "steady.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,10 +105,14 @@ int fz_steady_learn(const struct fz_play *p, unsigned int times)
 	odd = calloc(p->n ? p->n : 1, sizeof(*odd));
 	if (!passed || !maps || !odd)
 		goto free;
-	for (unsigned int round = 0; round < 2; round++)
-		for (unsigned int i = 0; i < p->n; i++)
-			odd[i] = learn_points(p, i, times, passed);
-	for (unsigned int i = 0; i < p->n; i++) {
+	known.inputs = known.skipped = 0;
+	for (unsigned int i = 0; i < p->n && !(i && p->enough && p->enough(p->data)); i++) {
+		learn_points(p, i, times, passed);
+		known.inputs++;
+	}
+	for (unsigned int i = 0; i < known.inputs; i++)
+		odd[i] = learn_points(p, i, times, passed);
+	for (unsigned int i = 0; i < known.inputs; i++) {
 		if (odd[i])
 			known.skipped++;
 		else

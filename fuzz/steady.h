@@ -14,6 +14,7 @@
 #ifndef FUZZ_STEADY_H
 #define FUZZ_STEADY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,17 +22,27 @@
  * struct fz_steady - what was learned
  * @muted: points
  * @dropped: places
- * @skipped: inputs that did too much differently to be trusted
+ * @inputs: from how many inputs
+ * @skipped: those of them that did too much differently to be trusted
  */
 struct fz_steady {
+	unsigned int inputs;
 	unsigned int muted;
 	unsigned int dropped;
 	unsigned int skipped;
 };
 
-/** struct fz_play - something to play: @run(@data, @i) for each @i below @n */
+/**
+ * struct fz_play - something to play: @run(@data, @i) for each @i below @n
+ * @run: play it
+ * @enough: asked after each in the first of three rounds, which take about as long: are these all
+ *	there is time for? NULL: no
+ * @data: for both
+ * @n: how many
+ */
 struct fz_play {
 	void (*run)(void *data, unsigned int i);
+	bool (*enough)(void *data);
 	void *data;
 	unsigned int n;
 };

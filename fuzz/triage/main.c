@@ -4,9 +4,11 @@
  *
  *	holdfast-triage add STORE kind=KIND [verdict=FILE] [log=FILE] [title=TEXT] [input=FILE]
  *		[KEY=VALUE]...
- *		file a sighting; prints "new" or "known", the signature, how often it was seen, which oracle
+ *		file a sighting; prints "new" or "known", the signature, how often it was seen, which oracle,
+ *		and "-"
  *	holdfast-triage sweep RUN STORE AGE [KEY=VALUE]...
- *		file what guests have left (sweep.h); a line for each, as "add" prints it
+ *		file what guests have left (sweep.h); a line for each, as "add" prints it, but that the last
+ *		word is the guest's folder of verdicts
  *	holdfast-triage result FINDING REPLAYS SAME [MINIMISED]
  *		what replaying it gave
  *	holdfast-triage list STORE		findings as a table
@@ -54,9 +56,10 @@ static json_object *value(const char *key, const char *text)
 	return json_object_new_string(text);
 }
 
-static void said(const char *signature, unsigned int count, const char *oracle)
+static void said(const char *signature, unsigned int count, const char *oracle, const char *from)
 {
-	printf("%s %s %u %s\n", count == 1 ? "new" : "known", signature, count, oracle);
+	printf("%s %s %u %s %s\n", count == 1 ? "new" : "known", signature, count,
+	       *oracle ? oracle : "-", *from ? from : "-");
 }
 
 static int add(int argc, char **argv)
@@ -92,7 +95,7 @@ static int add(int argc, char **argv)
 	json_object_put(about);
 	if (err)
 		return fail(argv[0], err);
-	said(signature, count, oracle);
+	said(signature, count, oracle, "");
 	return 0;
 }
 

@@ -3,12 +3,15 @@
  * minimise_main.c - the minimiser, for a guest: does an input still show its finding, and what is
  * the smallest one that does?
  *
- *	minimise [--replays N] [--budget N] [--signature TEXT] INPUT [OUTPUT]
+ *	minimise [--replays N] [--budget N] [--seconds N] [--signature TEXT] INPUT [OUTPUT]
  *
  * The input is played N times (default 5), each time in a session of its own. The first finding
  * says which signature counts, unless one is given. Where any replay showed it, the input
  * is minimised with at most so many runs (default 400), all in one session, and the smallest one,
  * played once more in a new session, is written to OUTPUT.
+ *
+ * What hangs takes long each time. So nothing new is begun when the seconds (default 480) are over,
+ * and no replay but the first when a half of them is: what is known by then is the result.
  *
  * One line of JSON on stdout: {"replays":5,"same":5,"minimised":true,"step":..,"oracle":"..",
  * "operation":"..","signature":"..","text":".."}; without a finding the last five are not there.
@@ -16,7 +19,9 @@
  * Exit status: 0: it shows the finding; 1: it does not; 2: wrong usage; 3: no session.
  */
 #include "minimise.h"
+#include "sign.h"
 
+#include "../log.h"
 #include "../session.h"
 #include "../worker.h"
 
@@ -26,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct player {
 	struct fz_session *session;
@@ -33,7 +39,23 @@ struct player {
 	bool known;	/* the finding: its signature, and the last verdict that had it */
 	char signature[sizeof(((struct fz_verdict *)0)->signature)];
 	struct fz_verdict verdict;
+	time_t end;	/* no candidate is played after that */
 };
+
+/* Of what the kernel says the verdict has only the first line. */
+static void name(const struct fz_verdict *v, char *signature, size_t size)
+{
+	const char *said = v->oracle == FZ_ORACLE_LOG ? fz_log_report() : "";
+	FILE *log = *said ? fmemopen((void *)said, strlen(said), "r") : NULL;
+	struct fz_report r;
+
+	if (log && fz_sign_log(log, v->text, &r))
+		snprintf(signature, size, "%s", r.signature);
+	else
+		snprintf(signature, size, "%s", v->signature);
+	if (log)
+		fclose(log);
+}
 
 /*
  * Is that the finding? The first one is. One without a signature is known by who found it and where, as
@@ -41,11 +63,14 @@ struct player {
  */
 static bool this_one(struct player *p, const struct fz_verdict *v)
 {
+	char signature[sizeof(p->signature)];
+
+	name(v, signature, sizeof(signature));
 	if (!p->known)
-		snprintf(p->signature, sizeof(p->signature), "%s", v->signature);
-	else if (strcmp(p->signature, v->signature))
+		memcpy(p->signature, signature, sizeof(signature));
+	else if (strcmp(p->signature, signature))
 		return false;
-	else if (!*v->signature &&
+	else if (!*signature &&
 		 (v->oracle != p->verdict.oracle || strcmp(v->operation, p->verdict.operation)))
 		return false;
 	p->known = true;
@@ -91,8 +116,11 @@ static int play_alone(struct player *p, const uint8_t *in, size_t len)
 
 static bool still(const struct fz_sequence *s, void *data)
 {
+	const struct player *p = data;
 	uint8_t bytes[FZ_INPUT_MAX];
 
+	if (time(NULL) >= p->end)
+		return false;
 	return play(data, bytes, fz_encode(s, bytes, sizeof(bytes))) > 0;
 }
 
@@ -122,7 +150,7 @@ static void report(const struct player *p, unsigned int replays, unsigned int sa
 		json_object_object_add(o, "step", json_object_new_int(v->step));
 		json_object_object_add(o, "oracle", json_object_new_string(fz_oracle_name(v->oracle)));
 		json_object_object_add(o, "operation", json_object_new_string(v->operation));
-		json_object_object_add(o, "signature", json_object_new_string(v->signature));
+		json_object_object_add(o, "signature", json_object_new_string(p->signature));
 		json_object_object_add(o, "text", json_object_new_string(v->text));
 	}
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
@@ -150,14 +178,16 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "replays", required_argument, NULL, 'r' },
 		{ "budget", required_argument, NULL, 'b' },
+		{ "seconds", required_argument, NULL, 't' },
 		{ "signature", required_argument, NULL, 's' },
 		{ 0 },
 	};
-	unsigned int replays = 5, budget = 400, same = 0;
+	unsigned int replays = 5, budget = 400, seconds = 480, same = 0, i;
 	const char *stock = getenv("HOLDFAST_FUZZ_STOCK");
 	static uint8_t input[FZ_INPUT_MAX];
 	struct player p = { 0 };
 	bool minimised = false;
+	time_t half;
 	size_t len;
 	FILE *f;
 	int c;
@@ -173,6 +203,9 @@ int main(int argc, char **argv)
 		case 'b':
 			budget = (unsigned int)strtoul(optarg, NULL, 10);
 			break;
+		case 't':
+			seconds = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
 		case 's':
 			snprintf(p.signature, sizeof(p.signature), "%s", optarg);
 			p.known = true;
@@ -182,7 +215,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind >= argc || argc - optind > 2 || !replays) {
-		fputs("usage: minimise [--replays N] [--budget N] [--signature TEXT] INPUT [OUTPUT]\n",
+		fputs("usage: minimise [--replays N] [--budget N] [--seconds N] [--signature TEXT] INPUT [OUTPUT]\n",
 		      stderr);
 		return 2;
 	}
@@ -194,7 +227,9 @@ int main(int argc, char **argv)
 	len = fread(input, 1, sizeof(input), f);
 	fclose(f);
 
-	for (unsigned int i = 0; i < replays; i++) {
+	half = time(NULL) + seconds / 2;
+	p.end = time(NULL) + seconds;
+	for (i = 0; i < replays && (!i || time(NULL) < half); i++) {
 		const int ret = play_alone(&p, input, len);
 
 		if (ret < 0) {
@@ -205,6 +240,6 @@ int main(int argc, char **argv)
 	}
 	if (same && argc - optind == 2)
 		minimised = minimise(&p, input, len, budget, argv[optind + 1]);
-	report(&p, replays, same, minimised);
+	report(&p, i, same, minimised);
 	return same ? 0 : 1;
 }

@@ -124,7 +124,11 @@ static const char *const reporters[] = {
 	"handle_shift", "val_to_string", "lockdep_", "__lock_acquire", "lock_acquire", "mark_lock",
 	"validate_chain", "debug_check", "refcount_warn", "__list_add_valid", "__list_del_entry",
 	"list_", "ret_from_fork", "entry_SYSCALL", "do_syscall", "syscall_exit", "__might_",
-	"nmi_", "watchdog", "sched_show", "__schedule", "schedule", "kthread",
+	"nmi_", "unknown_nmi", "end_repeat_nmi", "watchdog", "sched_show", "__schedule", "schedule", "kthread",
+	/* Nor does an idle CPU say anything. */
+	"native_halt", "native_safe_halt", "pv_native", "default_idle", "arch_cpu_idle", "cpuidle",
+	"do_idle", "cpu_startup_entry", "start_secondary", "secondary_startup", "rest_init",
+	"start_kernel", "x86_64_start",
 };
 
 static bool any(const char *text, const char *const *list, size_t count, bool at_start)

@@ -73,10 +73,13 @@ static int spill(const char *path, const uint8_t *data, size_t len)
 		err = -EIO;
 	if (fclose(f) && !err)
 		err = -errno;
+	/* Half of it would be taken for another input. */
+	if (err)
+		unlink(path);
 	return err;
 }
 
-/* An input with its text beside it. */
+/* An input with its text beside it, which is there first: an input that is there is kept. */
 static int keep_input(const char *folder, const char *name, const uint8_t *data, size_t len)
 {
 	struct fz_sequence s;
@@ -84,10 +87,8 @@ static int keep_input(const char *folder, const char *name, const uint8_t *data,
 	FILE *f;
 	int err = join(path, folder, name);
 
-	if (!err)
-		err = spill(path, data, len);
 	if (err || strlen(path) + 5 > sizeof(path))
-		return err;
+		return err ? err : -ENAMETOOLONG;
 	strcat(path, ".txt");
 	f = fopen(path, "we");
 	if (!f)
@@ -96,7 +97,8 @@ static int keep_input(const char *folder, const char *name, const uint8_t *data,
 	err = fz_text_print(f, &s);
 	if (fclose(f) && !err)
 		err = -errno;
-	return err;
+	path[strlen(path) - 4] = '\0';
+	return err ? err : spill(path, data, len);
 }
 
 /* Keep an input under the first free name, unless it is there already. */
@@ -152,6 +154,15 @@ static int keep_log(const char *folder, const char *from, unsigned int line)
 	return err;
 }
 
+/* json-c says only that it failed. */
+static int save_json(const char *path, json_object *o)
+{
+	errno = 0;
+	if (!json_object_to_file_ext(path, o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
 static int write_json(const char *folder, json_object *o)
 {
 	char path[PATH_MAX], new[PATH_MAX];
@@ -159,11 +170,11 @@ static int write_json(const char *folder, json_object *o)
 
 	if (!err)
 		err = join(new, folder, "finding.json.new");
-	if (err)
-		return err;
-	if (json_object_to_file_ext(new, o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE))
-		return -EIO;
-	return rename(new, path) ? -errno : 0;
+	if (!err)
+		err = save_json(new, o);
+	if (!err && rename(new, path))
+		err = -errno;
+	return err;
 }
 
 static json_object *read_json(const char *folder)
@@ -226,6 +237,40 @@ static json_object *read_verdict(const char *path)
 	return o;
 }
 
+/* What the kernel of something that hung says because it was asked to: it is not what happened. */
+static bool was_asked(const struct fz_sighting *s, const struct fz_report *r)
+{
+	return !strcmp(s->kind, "hang") &&
+	       (strstr(r->title, "NMI: Not continuing") ||
+		strstr(r->title, "a process that fuzzes cannot be killed"));
+}
+
+static void describe_hang(const struct fz_report *r, json_object *o, char *signature)
+{
+	const char *parts[FZ_SIGN_FUNCTIONS + 1] = { "hang" };
+
+	for (unsigned int i = 0; i < r->count; i++)
+		parts[i + 1] = r->functions[i];
+	if (r->count)
+		fz_sign_text(signature, parts, r->count + 1);
+	else
+		snprintf(signature, FZ_SIGN, "hang");
+	set(o, "oracle", json_object_new_string("hang"));
+	set(o, "text", json_object_new_string(strstr(r->title, "NMI") ?
+						      "it did not end; an NMI has asked where it was" :
+						      "a process could not be killed"));
+}
+
+static void add_functions(const struct fz_report *r, json_object *o, char *signature)
+{
+	json_object *functions = json_object_new_array();
+
+	for (unsigned int i = 0; i < r->count; i++)
+		json_object_array_add(functions, json_object_new_string(r->functions[i]));
+	set(o, "functions", functions);
+	snprintf(signature, FZ_SIGN, "%s", r->signature);
+}
+
 /* What was found, as members, and the signature. */
 static int describe(const struct fz_sighting *s, json_object *o, char *signature,
 		    unsigned int *line)
@@ -233,7 +278,9 @@ static int describe(const struct fz_sighting *s, json_object *o, char *signature
 	struct fz_report report = { 0 };
 	FILE *log = s->log ? fopen(s->log, "re") : NULL;
 	json_object *v = s->verdict ? read_verdict(s->verdict) : NULL;
-	const bool reported = log && fz_sign_log(log, s->title, &report);
+	const bool complains = v && !strcmp(fz_text(v, "oracle"), "log");
+	const bool reported = log && fz_sign_log(log, s->title ? s->title :
+							complains ? fz_text(v, "text") : NULL, &report);
 	int err = 0;
 
 	if (log)
@@ -249,19 +296,21 @@ static int describe(const struct fz_sighting *s, json_object *o, char *signature
 		for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
 			if (json_object_object_get_ex(v, keep[i], &value))
 				set(o, keep[i], json_object_get(value));
-		if (*fz_text(v, "signature"))
+		/* As the same report has it in a guest's log: "end-surprise" could be anything. */
+		if (complains && reported)
+			add_functions(&report, o, signature);
+		else if (*fz_text(v, "signature"))
 			fz_sign_name(signature, fz_text(v, "signature"));
 		else
 			fz_sign_text(signature, parts, 3);
 	} else if (reported) {
-		json_object *functions = json_object_new_array();
-
-		for (unsigned int i = 0; i < report.count; i++)
-			json_object_array_add(functions, json_object_new_string(report.functions[i]));
-		set(o, "oracle", json_object_new_string("log"));
-		set(o, "text", json_object_new_string(report.title));
-		set(o, "functions", functions);
-		snprintf(signature, FZ_SIGN, "%s", report.signature);
+		add_functions(&report, o, signature);
+		if (was_asked(s, &report)) {
+			describe_hang(&report, o, signature);
+		} else {
+			set(o, "oracle", json_object_new_string("log"));
+			set(o, "text", json_object_new_string(report.title));
+		}
 	} else if (!strcmp(s->kind, "death") || !strcmp(s->kind, "hang") ||
 		   !strcmp(s->kind, "crash")) {
 		set(o, "oracle", json_object_new_string(s->kind));
@@ -280,9 +329,8 @@ static int keep_verdict(const char *folder, const char *from)
 	char path[PATH_MAX];
 	int err = join(path, folder, "verdict.json");
 
-	if (!err && json_object_to_file_ext(path, v, JSON_C_TO_STRING_PRETTY |
-						     JSON_C_TO_STRING_NOSLASHESCAPE))
-		err = -EIO;
+	if (!err)
+		err = save_json(path, v);
 	json_object_put(v);
 	return err;
 }

@@ -30,7 +30,7 @@ struct sweep {
 	const char *run;
 	const char *store;
 	json_object *about;
-	void (*said)(const char *signature, unsigned int count, const char *oracle);
+	fz_sweep_said *said;
 	struct known known;
 	int err;
 };
@@ -87,28 +87,41 @@ static bool sum_of(const char *path, uint64_t *sum)
 	return true;
 }
 
-/* Was that input seen before? It is from now on. */
-static bool seen(struct known *k, const char *path)
+/* That input was seen. */
+static void note(struct known *k, uint64_t sum)
 {
-	uint64_t sum;
-
-	if (!sum_of(path, &sum) || is_known(k, sum))
-		return true;
+	if (is_known(k, sum))
+		return;
 	remember(k, sum);
 	fprintf(k->file, "%016" PRIx64 "\n", sum);
-	return false;
 }
 
-static void file(struct sweep *w, const struct fz_sighting *s)
+/* Of the path of a file that a guest has left: which guest, and which of its boots. */
+static const char *origin(const struct sweep *w, const char *path, char *out, size_t size)
 {
-	char signature[FZ_SIGN], oracle[32];
+	const bool verdict = !strncmp(path + strlen(w->run), "/share/found/", 13);
+	const char *begin = path + strlen(w->run) + (verdict ? 13 : strlen("/share/sync/"));
+	size_t len = strcspn(begin, "/");
+
+	if (verdict && begin[len])
+		len += 1 + strcspn(begin + len + 1, "/");
+	snprintf(out, size, "%.*s", (int)len, begin);
+	return out;
+}
+
+/* Return: it is filed. What is not must stay where it is, for the next sweep. */
+static bool file(struct sweep *w, const struct fz_sighting *s)
+{
+	char signature[FZ_SIGN], oracle[32], from[NAME_MAX];
 	unsigned int count;
 	const int err = fz_store_add(w->store, s, signature, &count, oracle);
 
 	if (!err)
-		w->said(signature, count, oracle);
+		w->said(signature, count, oracle,
+			origin(w, s->verdict ? s->verdict : s->input, from, sizeof(from)));
 	else if (!w->err)
 		w->err = err;
+	return !err;
 }
 
 static void each(struct sweep *w, const char *pattern,
@@ -131,18 +144,27 @@ static void verdict(struct sweep *w, const char *path, const struct stat *st)
 {
 	struct fz_sighting s = { .kind = "verdict", .verdict = path, .about = w->about };
 	const char *dot = strrchr(path, '.');
-	char input[PATH_MAX];
+	char input[PATH_MAX], log[PATH_MAX];
+	uint64_t sum;
 
 	(void)st;
+	if ((size_t)snprintf(log, sizeof(log), "%.*s.log", (int)(dot - path), path) < sizeof(log) &&
+	    !access(log, R_OK))
+		s.log = log;
 	if ((size_t)snprintf(input, sizeof(input), "%.*s.input", (int)(dot - path), path) <
 	    sizeof(input) && !access(input, R_OK)) {
 		s.input = input;
-		seen(&w->known, input);
+		/* AFL++ keeps it, too. */
+		if (sum_of(input, &sum))
+			note(&w->known, sum);
 	}
-	file(w, &s);
+	if (!file(w, &s))
+		return;
 	unlink(path);
 	if (s.input)
 		unlink(input);
+	if (s.log)
+		unlink(log);
 }
 
 static unsigned int least_age;
@@ -154,13 +176,15 @@ static void unexplained(struct sweep *w, const char *path, const struct stat *st
 		.input = path,
 		.about = w->about,
 	};
+	uint64_t sum;
 
-	if (time(NULL) - st->st_mtime >= (time_t)least_age && !seen(&w->known, path))
-		file(w, &s);
+	if (time(NULL) - st->st_mtime >= (time_t)least_age && sum_of(path, &sum) &&
+	    !is_known(&w->known, sum) && file(w, &s))
+		note(&w->known, sum);
 }
 
 int fz_sweep(const char *run, const char *store, unsigned int age, json_object *about,
-	     void (*said)(const char *signature, unsigned int count, const char *oracle))
+	     fz_sweep_said *said)
 {
 	struct sweep w = { .run = run, .store = store, .about = about, .said = said };
 

@@ -95,6 +95,7 @@ static void chance_is_found(void **state)
 	(void)state;
 	assert_int_equal(fz_steady_learn(&inputs, 8), 0);
 	known = fz_steady_known();
+	assert_int_equal(known.inputs, 3);
 	assert_int_equal(known.muted, 1);
 	assert_true(bits[CHANCE_AT] & HF_COVER_MUTE);
 	assert_int_equal(known.skipped, 1);
@@ -118,6 +119,24 @@ static void chance_is_left_out(void **state)
 		assert_int_equal(map[TURNS_AT], 0);
 		assert_int_equal(map[TURNS_AT + 1], 0);
 	}
+}
+
+static bool enough(void *data)
+{
+	(void)data;
+	return runs >= 8;
+}
+
+/* Where time is short: fewer inputs, but those as often as ever. */
+static void time_is_kept(void **state)
+{
+	static const struct fz_play hurried = { .run = play, .enough = enough, .n = 3 };
+
+	(void)state;
+	runs = 0;
+	assert_int_equal(fz_steady_learn(&hurried, 8), 0);
+	assert_int_equal(fz_steady_known().inputs, 1);
+	assert_int_equal(runs, 3 * 8);
 }
 
 static void survives_a_file(void **state)
@@ -164,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chance_is_found),
 		cmocka_unit_test(chance_is_left_out),
+		cmocka_unit_test(time_is_kept),
 		cmocka_unit_test(survives_a_file),
 	};
 

@@ -13,85 +13,10 @@
 set -euo pipefail
 user=$(cd "$(dirname "$0")/.." && pwd -P)
 top=@top@
-if ! command -v afl-fuzz >/dev/null || [[ ! -x $user/triage/stand_in/afl-target ]]; then
-	echo "1..0 # SKIP no AFL++ on this machine"
-	exit 4
-fi
-work=$(mktemp -d /tmp/holdfast-driver.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-failed=0 number=0
-check() {
-	number=$((number + 1))
-	if eval "$2"; then
-		echo "ok $number $1"
-	else
-		echo "not ok $number $1 # $2"
-		failed=1
-	fi
-}
-
-# The guest: processes that have STAND_IN_DIE, killed when one of them says so.
-cat >"$work/guest" <<'GUEST'
-#!/usr/bin/env bash
-set -uo pipefail
-while [[ $1 != -- ]]; do
-	case $1 in
-	--out) out=$2; shift ;;
-	--share) share=$2; shift ;;
-	--recorder) recorder=$2; shift ;;
-	--env) export "${2?}"; shift ;;
-	--profile | --timeout | --append | --add) shift ;;
-	esac
-	shift
-done
-shift
-rm -rf "$out/tmp"
-mkdir -p "$out/tmp"
-export HOLDFAST_FUZZ_TMP=$out/tmp HOLDFAST_SHARE=$share HOLDFAST_FUZZ_PROGRAMS=$STAND_IN HOLDFAST_SLOW=1 STAND_IN_DIE=$out/die
-if [[ -n ${recorder:-} ]]; then
-	truncate -s 4M "$recorder"
-	export HOLDFAST_RECORDER=$recorder
-fi
-rm -f "$out"/{die,surprises.log}
-echo boot >>"$out/boots"
-command=$share/${1#/share/}
-shift
-setsid "$command" "$@" >"$out/output.log" 2>&1 </dev/null &
-group=$!
-# Whatever it has started since, in sessions of their own.
-finish() {
-	grep -lszFx "STAND_IN_DIE=$out/die" /proc/[0-9]*/environ | sed 's|/proc/||; s|/.*||' |
-		xargs -r kill -KILL 2>/dev/null
-}
-trap 'finish; exit 143' TERM
-while kill -0 $group 2>/dev/null; do
-	if [[ -e $out/die ]]; then
-		finish
-		number=$(wc -l <"$out/boots")
-		cat >"$out/console.log" <<LOG
-[    1.000000] booted
-[   2$number.000000] BUG: KASAN: slab-use-after-free in hf_planted+0x$number/0x100 [m]
-[   2$number.000000] Call Trace:
-[   2$number.000000]  hf_planted+0x$number/0x100 [m]
-[   2$number.000000]  hf_caller+0x$number/0x100 [m]
-[   2$number.000001] Kernel panic - not syncing: Fatal exception
-LOG
-		echo "[   2$number.000000] BUG: KASAN: slab-use-after-free in hf_planted+0x$number/0x100 [m]" >"$out/surprises.log"
-		wait $group
-		exit 125
-	fi
-	sleep 0.2
-done
-wait $group
-GUEST
-chmod +x "$work/guest"
-
-export HOLDFAST_FUZZ_GUEST=$work/guest HOLDFAST_BUILD=${user%/user} HOLDFAST_FUZZ_TICK=1
-export STAND_IN=$user/triage/stand_in
-unset PROFILE DEBUG MINUTES JOBS SEED STOCK BUG WITH FRESH FIRST FOREIGN REPLAYS OUT FINDINGS
-run=$work/run
-store=$run/findings
-triage=$user/host/holdfast-triage
+# shellcheck source=fuzz/triage/unit/check.sh
+source "$top/fuzz/triage/unit/check.sh"
+# shellcheck source=fuzz/triage/unit/afl.sh
+source "$top/fuzz/triage/unit/afl.sh"
 
 # Twenty times the first operation: every byte that changes makes another one.
 mkdir -p "$run/share/seeds"
@@ -128,6 +53,10 @@ for more in "" "mmap\n" "mmap\nmmap\n"; do
 	"$triage" text "$work/other.out" | grep -v "^ *setup\|^#" >"$work/other.left"
 	check "minimised to exec, not to bar-map" '[[ $(wc -l <"$work/other.left") -eq 1 ]] && grep -q " exec " "$work/other.left"'
 done
+# What hangs takes long each time; that it shows is known after the first.
+said=$("$STAND_IN/minimise" --seconds 0 "$work/other.in" "$work/other.out")
+"$triage" text "$work/other.out" | grep -v "^ *setup\|^#" >"$work/other.left"
+check "no minimising without the time" '[[ $said == *"\"replays\":1,\"same\":1,"* && $(wc -l <"$work/other.left") -eq 4 ]]'
 check "a death is confirmed by a death" '[[ $("$triage" field "$death" state) == confirmed ]]'
 if [[ -d $store/device-bar-map ]]; then
 	check "what every second session shows is flaky" '[[ $("$triage" field "$store/device-bar-map" state) == flaky ]]'
@@ -144,7 +73,12 @@ check "the run in short says the same" 'grep -q "\"executions\": [1-9]" "$work/s
 check "and a picture" '! command -v gnuplot >/dev/null || grep -q "<svg" "$run/report.html"'
 
 # Ctrl-C, and going on from there.
-before=$(find "$run"/share/sync/g1/queue -name 'id:*' | wc -l)
+# corpus - inputs that there are; who is stopped early has not taken over all of them yet.
+corpus() {
+	find "$run"/share/sync/g1/{queue,_resume} -maxdepth 1 -type f -name 'id:*' -exec md5sum {} + 2>/dev/null |
+		cut -c 1-32 | sort -u | wc -l || true
+}
+before=$(corpus)
 DURATION=0 REPLAYS=0 "$top/scripts/fuzz" --out "$run" --findings "$store" >"$work/out" 2>"$work/err" &
 pid=$!
 sleep 6
@@ -152,8 +86,26 @@ kill -TERM $pid
 rc=0
 wait $pid || rc=$?
 check "it can be stopped" '[[ $rc -le 1 ]] && grep -q interrupted "$work/err"'
-check "nothing is left running" '! grep -lsF "$run" /proc/[0-9]*/environ | grep -q .'
-check "the corpus is kept" '[[ $(find "$run"/share/sync/g1/queue -name "id:*" | wc -l) -ge $before ]]'
+check "nothing is left running" '[[ -z $(grep -lsF "$run" /proc/[0-9]*/environ || true) ]]'
+check "the corpus is kept" '[[ $(corpus) -ge $before ]]'
+# What is found while the target learns what is steady is found.
+mkdir -p "$work/learn/out"
+for text in 'mmap' 'mmap\nexec' 'madvise\nmmap\nmunmap'; do
+	printf '%b\n' "$text" >"$work/other"
+	"$triage" input "$work/other" "$work/learn/${#text}"
+done
+HOLDFAST_FUZZ_OUT=$work/learn/out HOLDFAST_FUZZ_STEADY=$work/learn/steady HOLDFAST_FUZZ_LEARN=10 \
+	"$STAND_IN/afl-target" --learn "$work/learn"/[0-9]* >"$work/out" 2>"$work/err" || true
+check "learning goes on behind a finding" '[[ -s $work/learn/steady ]] && grep -q "of 13 inputs" "$work/out"'
+verdicts=$(for file in "$work"/learn/out/verdict-*.input; do
+	! cmp -s "$file" "$work/learn/21" || echo "${file%input}txt"
+done)
+check "which has a verdict and its input" 'xargs grep -qx "signature: charge-munlock" <<<"$verdicts"'
+check "one for each round" '[[ $(wc -w <<<"$verdicts") -le 3 ]]'
+# What cannot be written down is a crash: AFL++ keeps the input then.
+rc=0
+HOLDFAST_FUZZ_OUT=$work/nowhere "$STAND_IN/afl-target" <"$work/learn/21" >/dev/null 2>"$work/err" || rc=$?
+check "a finding without a verdict is a crash" '[[ $rc -eq 134 ]] && grep -q "no verdict" "$work/err"'
 rc=0
 "$top/scripts/fuzz" --minutes nonsense >/dev/null 2>&1 || rc=$?
 check "wrong usage is 2" '[[ $rc -eq 2 ]]'

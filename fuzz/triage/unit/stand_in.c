@@ -9,7 +9,17 @@
  *	pressure, and later killed	the machine dies: a "c" is written to STAND_IN_DIE, which
  *					kills a guest where that is /proc/sysrq-trigger; and
  *					nothing is done any more
+ *
+ *	pressure, and later share	where STAND_IN_WEAR names a file: "hang"; the file is made, and
+ *					there is no session any more while it is there. With
+ *					STAND_IN_WEARS_ALWAYS any input does that
+ *
+ * Where STAND_IN_CALM is set there is nothing to be found; where STAND_IN_SLOW is, an input takes long;
+ * where STAND_IN_LEAVES is, each session leaves a process that nobody ends.
  */
+#include "stand_in.h"
+
+#include "../../log.h"
 #include "../../session.h"
 #include "../../worker.h"
 
@@ -24,6 +34,30 @@ struct fz_session {
 	unsigned int number;
 };
 
+/* A process that hangs has the devices for as long as the machine lives. */
+static bool worn(void)
+{
+	const char *path = getenv("STAND_IN_WEAR");
+
+	return path && !access(path, F_OK);
+}
+
+static bool wears(bool pressed, uint8_t code)
+{
+	const char *path = getenv("STAND_IN_WEAR");
+
+	if (!path || (!getenv("STAND_IN_WEARS_ALWAYS") && !(pressed && code == FZ_SHARE)))
+		return false;
+	close(open(path, O_CREAT | O_WRONLY, 0666));
+	return true;
+}
+
+/* There is no kernel to complain. */
+const char *fz_log_report(void)
+{
+	return "";
+}
+
 /* Nothing here execs. */
 void fz_worker_main(int argc, char **argv)
 {
@@ -31,16 +65,22 @@ void fz_worker_main(int argc, char **argv)
 	(void)argv;
 }
 
+bool stand_in_reached[FZ_CODES];
 static struct fz_stats stats;
 static unsigned int sessions;
 
 int fz_session_begin(struct fz_session **s, const struct fz_options *o)
 {
 	(void)o;
+	if (worn())
+		return -EBUSY;
 	*s = calloc(1, sizeof(**s));
 	if (!*s)
 		return -ENOMEM;
 	(*s)->number = sessions++;
+	if (getenv("STAND_IN_LEAVES") && !fork())
+		for (;;)
+			pause();
 	return 0;
 }
 
@@ -75,6 +115,18 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 
 	fz_decode(in, len, &q);
 	stats.runs++;
+	for (unsigned int i = 0; i < q.n; i++)
+		stand_in_reached[q.op[i].code] = true;
+	if (getenv("STAND_IN_SLOW"))
+		usleep(200000);
+	for (unsigned int i = 0; i < q.n; i++) {
+		if (wears(pressed, q.op[i].code))
+			return find(v, (int)i, FZ_ORACLE_HANG, "share", "hang-share");
+		pressed |= q.op[i].code == FZ_PRESSURE;
+	}
+	if (getenv("STAND_IN_CALM"))
+		return 0;
+	pressed = false;
 	for (unsigned int i = 0; i < q.n; i++) {
 		const uint8_t code = q.op[i].code;
 
