@@ -48,3 +48,25 @@ guest_at() {
 	} >"$1"
 	chmod +x "$1"
 }
+
+# all_at_once FOLDER - call the functions named test_*, each after begin() with its name.  All of it
+# is mostly waiting, so they run at the same time; what they say is in FOLDER meanwhile.  At the end
+# of the script, which then says how many results there were.
+all_at_once() {
+	local tests test line
+	mapfile -t tests < <(compgen -A function test_)
+	for test in "${tests[@]}"; do
+		(begin "$test" && "$test") >"$1/$test.tap" 2>"$1/$test.err" ||
+			echo "not ok 0 $test # its status is $?" >>"$1/$test.tap" &
+	done
+	wait
+	for test in "${tests[@]}"; do
+		sed 's/^/# /' "$1/$test.err"
+		while read -r line; do
+			number=$((number + 1))
+			[[ $line != not* ]] || failed=1
+			sed -E "s/^((not )?ok) [0-9]+/\\1 $number/" <<<"$line"
+		done <"$1/$test.tap"
+	done
+	echo "1..$number"
+}

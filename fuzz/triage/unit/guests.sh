@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # triage_guests - scripts/fuzz and its relatives with guests that only act: a shell script that
-# does nothing, or what ACT says.  No AFL++ is needed for that.  All of it is mostly waiting, so
-# the tests, the functions named test_*, run at the same time, each in a folder of its own.
+# does nothing, or what ACT says.  No AFL++ is needed for that.
 #
 # Exit status: 0, or 1.
 
@@ -325,18 +324,5 @@ test_worker_killed() {
 	check "nor who looks after it" '[[ $rc -eq 3 ]] && until_is "! left_running"'
 }
 
-mapfile -t tests < <(compgen -A function test_)
-for test in "${tests[@]}"; do
-	(begin "$test" && "$test") >"$all/$test.tap" 2>"$all/$test.err" || echo "not ok 0 $test # its status is $?" >>"$all/$test.tap" &
-done
-wait
-for test in "${tests[@]}"; do
-	sed 's/^/# /' "$all/$test.err"
-	while read -r line; do
-		number=$((number + 1))
-		[[ $line != not* ]] || failed=1
-		sed -E "s/^((not )?ok) [0-9]+/\\1 $number/" <<<"$line"
-	done <"$all/$test.tap"
-done
-echo "1..$number"
+all_at_once "$all"
 exit $failed
