@@ -14,8 +14,8 @@ top=@top@
 # shellcheck source=fuzz/triage/unit/check.sh
 source "$top/fuzz/triage/unit/check.sh"
 all=$(mktemp -d /tmp/holdfast-guests.XXXXXX)
-# Whatever goes wrong, nobody else's processes have ACTOR.
-trap 'grep -lsF "ACTOR=$all/" /proc/[0-9]*/environ | sed "s|/proc/||; s|/.*||" | xargs -r kill -KILL || true; rm -rf "$all"' EXIT
+# Whatever goes wrong, nobody else's processes have this folder in their environment.
+trap 'grep -lsF "=$all/" /proc/[0-9]*/environ | sed "s|/proc/||; s|/.*||" | xargs -r kill -KILL || true; rm -rf "$all"' EXIT
 
 # What acts as a guest.  It is found by ACTOR, which it and its children have in their environment.
 guest_at "$all/guest" <<'GUEST'
