@@ -433,17 +433,30 @@ static void check_processes(struct fz_session *s)
 }
 
 /* Ends of mappings, and what has something in it. */
-static void check_mappings(struct fz_session *s, bool write)
+static void check_mappings(struct fz_session *s, unsigned int c, bool write)
 {
 	for (unsigned int k = 0; k < FZ_MAPPINGS; k++) {
 		const struct fz_mapping *map = &s->m->mapping[k];
 
-		if (!map->used || map->container)
+		if (!map->used || map->container != c)
 			continue;
 		for (unsigned int i = 0; i < map->pages && !s->wrong; i++)
 			if (i < EDGE || i + EDGE >= map->pages ||
 			    (!write && !map->bar && s->m->frame[s->m->pinned[map->pinned + i]].tag))
 				check_page(s, map, map->iova + i, write && map->prot & FZ_PROT_WRITE);
+	}
+}
+
+void fz_check_reach(struct fz_session *s, unsigned int c)
+{
+	check_mappings(s, c, false);
+	check_mappings(s, c, true);
+	for (unsigned int k = 0; k < FZ_MAPPINGS && !s->wrong; k++) {
+		const struct fz_mapping *map = &s->m->mapping[k];
+		const unsigned int end = map->iova + map->pages;
+
+		if (map->used && map->container == c && end < FZ_IOVAS && !fz_mapping_overlaps(s->m, c, end, 1))
+			fz_check_blocked(s, end);
 	}
 }
 
@@ -469,7 +482,7 @@ void fz_check_all(struct fz_session *s)
 	if (s->listening)
 		check_told(s);
 	check_processes(s);
-	check_mappings(s, false);
+	check_mappings(s, 0, false);
 	for (unsigned int c = 0; c < FZ_CONTAINERS && !s->wrong && !s->o.stock; c++)
 		if (s->m->container[c].typed)
 			fz_check_auditor(s, c, 0, FZ_IOVAS);
@@ -477,7 +490,7 @@ void fz_check_all(struct fz_session *s)
 		if (s->m->container[c].typed)
 			check_room(s, c);
 	/* The other direction, and who must see it. */
-	check_mappings(s, true);
+	check_mappings(s, 0, true);
 	check_processes(s);
 	fz_check_charges(s);
 }

@@ -8,12 +8,16 @@
  * is as large as a huge page, and newer kernels give it one entry.
  */
 #include <errno.h>
+#include <holdfast/dma.h>
 #include <holdfast/iommu.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "game.h"
+
+/* Where an engine other than the session's has its own memory: behind the session's bounce buffer. */
+#define OTHER_IOVA (HF_DMA_IOVA_DEFAULT + (2UL << 20))
 
 #define PLACE 64U
 #define PLACES 16U
@@ -42,6 +46,40 @@ int64_t fz_play_blocked(struct fz_session *s, const struct fz_op *op)
 		return FZ_SKIPPED;
 	fz_check_blocked(s, fz_op_arg(op, 0));
 	return 0;
+}
+
+/*
+ * The session's device is the one of its container, and alone there. What others that joined it reach, and
+ * what is mapped in the other container, only their own engines can tell.
+ */
+int64_t fz_play_other_device(struct fz_session *s, const struct fz_op *op)
+{
+	const unsigned int c = fz_op_arg(op, 0), n = s->at[2] == (int)c ? 2 : 1;
+	struct hf_container *const k = &s->container[c];
+	struct hf_dma *const own = s->dma;
+	struct hf_device device;
+	int ret;
+
+	/* What waits to fail is meant for a request of a process's. */
+	if (s->at[n] != (int)c || s->called || s->armed.on)
+		return FZ_SKIPPED;
+	s->called = true;
+	s->dma = NULL;
+	ret = hf_device_open(&device, &s->group[n], s->bdf[n]);
+	if (!ret)
+		ret = hf_dma_open(&s->dma, NULL, k, &device, OTHER_IOVA);
+	if (!ret && c)
+		ret = hf_try_map(k, s->bounce_iova, s->bounce.addr, FZ_BOUNCE, HF_RW);
+	if (!ret)
+		fz_check_reach(s, c);
+	else
+		fz_object(s, FZ_ORACLE_DEVICE, "other", "another device cannot do DMA: %s", strerror(-ret));
+	if (!ret && c)
+		fz_expect(s, hf_try_unmap(k, s->bounce_iova, FZ_BOUNCE, 0, NULL), 0, "unmap of its buffer");
+	hf_dma_close(s->dma);
+	hf_device_close(&device);
+	s->dma = own;
+	return ret;
 }
 
 static uint64_t place_addr(unsigned int place)

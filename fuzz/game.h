@@ -78,6 +78,7 @@ struct fz_armed {
  * @period: microseconds between signals during the next operation; 0: none
  * @chance: what the next requests meet is a matter of moments: they are not recorded
  * @astray: so is what the run has come to: nothing more of it is recorded
+ * @called: another device was called in this run
  * @told: eventfd of the auditor of the session's container
  * @listening: the auditor has been on since the begin of the run
  * @parted: pages had parted at some time since, or may have
@@ -128,6 +129,7 @@ struct fz_session {
 	unsigned int period;
 	bool chance;
 	bool astray;
+	bool called;
 	int told;
 	bool listening;
 	bool parted;
@@ -231,7 +233,7 @@ fz_play fz_play_mmap, fz_play_munmap, fz_play_mremap, fz_play_mprotect, fz_play_
 	fz_play_punch, fz_play_truncate, fz_play_fill, fz_play_fork, fz_play_exit, fz_play_kill,
 	fz_play_exec, fz_play_rlimit, fz_play_pressure, fz_play_map, fz_play_unmap,
 	fz_play_unmap_all, fz_play_hostile, fz_play_vaddr_gone, fz_play_vaddr_new, fz_play_dirty,
-	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_device_read,
+	fz_play_attach, fz_play_detach, fz_play_switch, fz_play_other_device, fz_play_device_read,
 	fz_play_device_write, fz_play_blocked, fz_play_bar_mmap, fz_play_bar_munmap,
 	fz_play_bar_map, fz_play_audit, fz_play_ask, fz_play_refresh, fz_play_fail,
 	fz_play_together, fz_play_signals, fz_play_killed, fz_play_share, fz_play_swap,
@@ -363,6 +365,9 @@ void fz_check_cpu(struct fz_session *s, unsigned int who, unsigned int page, uns
 
 /** fz_check_device() - what the device reads, and where it writes, in pages of the window */
 void fz_check_device(struct fz_session *s, unsigned int iova, unsigned int count, bool write);
+
+/** fz_check_reach() - the engine at work reaches all that is mapped in its container @c, both ways, and no more */
+void fz_check_reach(struct fz_session *s, unsigned int c);
 
 /** fz_check_blocked() - the device must not get at a page that is not mapped */
 void fz_check_blocked(struct fz_session *s, unsigned int iova);

@@ -201,6 +201,8 @@ static void another_device(struct scene *c)
 		c->s->setup |= FZ_SETUP_DOMAINS;
 	mapped(c, 0);
 	add(c, FZ_ATTACH, c->other, 0, 0, 0, 0);
+	if (one_in(c, 6))
+		add(c, FZ_OTHER_DEVICE, c->other, 0, 0, 0, 0);
 	unmap(c, 0);
 	if (one_in(c, 2))
 		map(c, 0, c->iova, elsewhere(c), c->count);

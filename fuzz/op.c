@@ -83,6 +83,8 @@ static const struct fz_op_desc desc[FZ_CODES] = {
 	[FZ_SWAP] = { "swap", 1, { WHO, PAGE, COUNT } },
 	[FZ_STARVED] = { "starved", 1, { IOVA, PAGE, COUNT, NUMBER("room", 4096), NUMBER("spared", 2) } },
 	[FZ_PAGED] = { "paged", 2, { IOVA, PAGE, { FZ_ARG_COUNT, "count", 64, NULL }, NUMBER("lead", 512), { FZ_ARG_BITS, "how", 8, hows } } },
+	/* It takes a second: drawn by an idiom alone. */
+	[FZ_OTHER_DEVICE] = { "other-device", 0, { CONTAINER } },
 };
 
 const struct fz_op_desc *fz_op_desc(unsigned int code)

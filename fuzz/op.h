@@ -106,6 +106,7 @@ enum fz_code {
 	FZ_SWAP,
 	FZ_STARVED,
 	FZ_PAGED,
+	FZ_OTHER_DEVICE,
 	FZ_CODES
 };
 
@@ -141,7 +142,7 @@ struct fz_arg_desc {
 /**
  * struct fz_op_desc - an operation
  * @name: in text
- * @weight: how often it is drawn at random
+ * @weight: how often it is drawn at random; 0: only by idioms
  * @arg: its arguments
  */
 struct fz_op_desc {

@@ -77,6 +77,7 @@ static fz_play *const plays[FZ_CODES] = {
 	[FZ_SWAP] = fz_play_swap,
 	[FZ_STARVED] = fz_play_starved,
 	[FZ_PAGED] = fz_play_paged,
+	[FZ_OTHER_DEVICE] = fz_play_other_device,
 };
 
 void fz_say(const struct fz_session *s, const char *fmt, ...)
@@ -502,7 +503,7 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 	s->wrong = s->hung = s->astray = false;
 	s->step = -1;
 	s->period = 0;
-	s->listening = s->parted = false;
+	s->listening = s->parted = s->called = false;
 	while (read(s->told, &told, sizeof(told)) > 0)
 		;
 	s->together = s->armed.on = s->thread = s->trying = false;

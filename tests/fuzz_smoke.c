@@ -14,7 +14,8 @@ int main(void)
 {
 	char *args[] = { "play", "--seed", "20261121", "--seconds", "115", "--must", "swap", "--must",
 			 "starved", "--must", "share", "--must", "attach", "--must", "punch", "--must",
-			 "refresh", "--must", "killed", "--must", "bar-map", "--must", "paged", NULL };
+			 "refresh", "--must", "killed", "--must", "bar-map", "--must", "other-device",
+			 "--must", "paged", NULL };
 	const size_t n = sizeof(args) / sizeof(*args);
 	unsigned int major = 0, minor = 0;
 	struct utsname u;

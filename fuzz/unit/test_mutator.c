@@ -175,7 +175,7 @@ static void every_operation_is_drawn(void **state)
 		seen[op.code] = true;
 	}
 	for (unsigned int code = 0; code < FZ_CODES; code++)
-		assert_true(seen[code]);
+		assert_int_equal(seen[code], fz_op_desc(code)->weight != 0);
 }
 
 static void lists_keep_their_limits(void **state)
