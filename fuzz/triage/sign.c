@@ -16,8 +16,11 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* A word that is a number, a hexadecimal one, or an address: it has a digit and nothing else. */
-static bool is_number(const char *s, size_t len)
+/*
+ * A word that is a number, a hexadecimal one, or an address: it has a digit and nothing else. Short ones
+ * with letters are words, unless they stand where only a number does (@hex).
+ */
+static bool is_number(const char *s, size_t len, bool hex)
 {
 	size_t digits = 0;
 
@@ -28,7 +31,7 @@ static bool is_number(const char *s, size_t len)
 			return false;
 		digits += isdigit((unsigned char)s[i]) != 0;
 	}
-	return digits && (digits == len || len >= 8);
+	return hex || (digits && (digits == len || len >= 8));
 }
 
 struct slug {
@@ -54,6 +57,8 @@ static void put(struct slug *s, const char *word, size_t len)
 
 static void words(struct slug *s, const char *text)
 {
+	bool hex = false;
+
 	while (*text) {
 		size_t len = 0;
 
@@ -68,7 +73,7 @@ static void words(struct slug *s, const char *text)
 			text++;
 			continue;
 		}
-		if (is_number(text, len)) {
+		if (is_number(text, len, hex)) {
 			put(s, "n", 1);
 		} else {
 			/* "page17" and "page18" are the same. */
@@ -78,6 +83,7 @@ static void words(struct slug *s, const char *text)
 				end--;
 			put(s, text, end ? end : len);
 		}
+		hex = !strncmp(text, "pfn:", 4);
 		text += len;
 	}
 }

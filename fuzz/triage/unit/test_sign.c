@@ -134,6 +134,9 @@ static void warnings(void **state)
 	assert_true(sign_log("[   15.1][   T9] WARNING: CPU: 1 PID: 9 at /x/mapping.c:79 hf_b+0x3/0x4 [m]\n",
 			     NULL, &b));
 	assert_string_not_equal(a.signature, b.signature);
+	assert_true(sign_log("BUG: Bad page state in process play  pfn:18a240\n", NULL, &a));
+	assert_true(sign_log("BUG: Bad page state in process play  pfn:182184\n", NULL, &b));
+	assert_string_equal(a.signature, b.signature);
 	assert_true(sign_log("INFO: task player:123 blocked for more than 300 seconds.\n", NULL, &a));
 	assert_true(sign_log("INFO: task other:77 blocked for more than 300 seconds.\n", NULL, &b));
 	assert_string_equal(a.signature, b.signature);
