@@ -14,7 +14,7 @@
  *					there is no session any more while it is there. With
  *					STAND_IN_WEARS_ALWAYS any input does that
  *
- * Where STAND_IN_CALM is set there is nothing to be found; where STAND_IN_SLOW is, an input takes long;
+ * Where STAND_IN_CALM is set there is nothing to be found; STAND_IN_SLOW is how long an input takes, in us;
  * where STAND_IN_LEAVES is, each session leaves a process that nobody ends.
  */
 #include "stand_in.h"
@@ -118,7 +118,7 @@ int fz_session_run(struct fz_session *s, const uint8_t *in, size_t len, struct f
 	for (unsigned int i = 0; i < q.n; i++)
 		stand_in_reached[q.op[i].code] = true;
 	if (getenv("STAND_IN_SLOW"))
-		usleep(200000);
+		usleep((useconds_t)atoi(getenv("STAND_IN_SLOW")));
 	for (unsigned int i = 0; i < q.n; i++) {
 		if (wears(pressed, q.op[i].code))
 			return find(v, (int)i, FZ_ORACLE_HANG, "share", "hang-share");

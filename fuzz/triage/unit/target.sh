@@ -36,7 +36,7 @@ fuzz() {
 test_learning() {
 	: >"$work/module"
 	export HOLDFAST_FUZZ_BUILD=$work/module
-	STAND_IN_SLOW=1 DURATION=0 "$top/scripts/fuzz" --out "$run" --findings "$work/findings" >/dev/null 2>&1 &
+	STAND_IN_SLOW=200000 DURATION=0 "$top/scripts/fuzz" --out "$run" --findings "$work/findings" >/dev/null 2>&1 &
 	pid=$!
 	until_is '[[ -e $run/share/log/learning-g1 ]]'
 	kill -TERM "$pid"
@@ -82,6 +82,23 @@ test_worn_from_the_first() {
 	WEARS=forever REPLAYS=0 DURATION=60 fuzz
 	check "nor if it never could" \
 		'[[ $rc -eq 3 && $(wc -l <"$run/guest-1/boots") -eq 1 ]] && grep -q "cannot go on: no session" "$work/err"'
+}
+
+# What others have found is taken in first: with one seed, and inputs that take their time, an afl-fuzz
+# of its own mind would look for it after a minute.
+test_shared() {
+	mkdir -p "$work"/{other/g1/queue,build/user/host,build/user/fuzz/corpus}
+	ln -s "$triage" "$work/build/user/host/"
+	printf 'mmap\nmmap\n' >"$work/text"
+	"$triage" input "$work/text" "$work/other/g1/queue/id:000000,time:0,execs:0,orig:one"
+	HOLDFAST_BUILD=$work/build STAND_IN_SLOW=200000 JOBS=2 FOREIGN=$work/other DURATION=0 \
+		"$top/scripts/fuzz" --out "$run" --findings "$work/findings" >/dev/null 2>&1 &
+	pid=$!
+	check "inputs of another machine are taken in" 'until_is "[[ -s $run/share/sync/g1/.synced/foreign-g1 ]]" 25'
+	check "and those of the other guest" \
+		'until_is "compgen -G \"$run/share/sync/g[12]/.synced/g[12]\" >/dev/null" 25'
+	kill -TERM "$pid"
+	wait "$pid" || true
 }
 
 all_at_once "$all"
