@@ -15,7 +15,7 @@ top=@top@
 source "$top/fuzz/triage/unit/check.sh"
 all=$(mktemp -d /tmp/holdfast-guests.XXXXXX)
 # Whatever goes wrong, nobody else's processes have this folder in their environment.
-trap 'grep -lsF "=$all/" /proc/[0-9]*/environ | sed "s|/proc/||; s|/.*||" | xargs -r kill -KILL || true; rm -rf "$all"' EXIT
+trap 'unset HOLDFAST_FUZZ_GUEST; grep -lsF "=$all/" /proc/[0-9]*/environ | sed "s|/proc/||; s|/.*||" | xargs -r kill -KILL || true; rm -rf "$all"' EXIT
 
 # What acts as a guest.  It is found by ACTOR, which it and its children have in their environment.
 guest_at "$all/guest" <<'GUEST'
@@ -200,6 +200,24 @@ test_replays() {
 	check "only findings of the same kernel are replayed" \
 		'[[ $rc -eq 1 && $(xargs <"$run/guest-triage/todo") == "answer-here profile-6.1 profile-6.1-" ]]'
 	check "each may take ten minutes" '[[ $(<"$run/guest-triage/timeout") -ge 2400 ]]'
+}
+
+# What stock does wrong is played with stock: once for people, once for the verdict.
+test_repro() {
+	local of
+	mkdir -p "$work/programs"
+	printf '#!/bin/sh\necho "$*" >>%s\n' "$work/played" >"$work/programs/play"
+	chmod +x "$work/programs/play"
+	printf 'HF\001\0' >"$work/input"
+	for of in stock=yes profile=6.1; do
+		printf 'oracle: answer\nsignature: %s\n' "${of%=*}" >"$work/verdict"
+		"$triage" add "$store" kind=verdict verdict="$work/verdict" input="$work/input" profile=6.1 "$of" >/dev/null
+		: >"$work/played"
+		ACT='HOLDFAST_SHARE=$share HOLDFAST_FUZZ_PROGRAMS=$share/../../programs "$share/guest-fuzz" repro 1 input; exit' \
+			"$top/scripts/fuzz-repro" --out "$work/repro" "$store/${of%=*}" >/dev/null 2>"$work/err" || true
+		check "a finding is played with what it is of, $of" \
+			'[[ $(wc -l <"$work/played") -eq 2 && $(grep -c -e "--stock" "$work/played") -eq $([[ $of == stock* ]] && echo 2 || echo 0) ]]'
+	done
 }
 
 # One guest's kernel log is not explained by what another's target has found in its own.
