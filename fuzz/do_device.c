@@ -48,6 +48,16 @@ int64_t fz_play_blocked(struct fz_session *s, const struct fz_op *op)
 	return 0;
 }
 
+/* A busy machine's engine may be late. */
+static int wake(struct hf_dma **dma, const struct hf_container *k, const struct hf_device *device)
+{
+	int ret = -ETIMEDOUT;
+
+	for (unsigned int i = 0; i < 3 && ret == -ETIMEDOUT; i++)
+		ret = hf_dma_open(dma, NULL, k, device, OTHER_IOVA);
+	return ret;
+}
+
 /*
  * The session's device is the one of its container, and alone there. What others that joined it reach, and
  * what is mapped in the other container, only their own engines can tell.
@@ -67,7 +77,7 @@ int64_t fz_play_other_device(struct fz_session *s, const struct fz_op *op)
 	s->dma = NULL;
 	ret = hf_device_open(&device, &s->group[n], s->bdf[n]);
 	if (!ret)
-		ret = hf_dma_open(&s->dma, NULL, k, &device, OTHER_IOVA);
+		ret = wake(&s->dma, k, &device);
 	if (!ret && c)
 		ret = hf_try_map(k, s->bounce_iova, s->bounce.addr, FZ_BOUNCE, HF_RW);
 	if (!ret)
