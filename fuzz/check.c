@@ -455,7 +455,11 @@ void fz_check_reach(struct fz_session *s, unsigned int c)
 		const struct fz_mapping *map = &s->m->mapping[k];
 		const unsigned int end = map->iova + map->pages;
 
-		if (map->used && map->container == c && end < FZ_IOVAS && !fz_mapping_overlaps(s->m, c, end, 1))
+		if (!map->used || map->container != c)
+			continue;
+		if (map->prot == FZ_PROT_READ)
+			check_page(s, map, end - 1, true);
+		if (!s->wrong && end < FZ_IOVAS && !fz_mapping_overlaps(s->m, c, end, 1))
 			fz_check_blocked(s, end);
 	}
 }

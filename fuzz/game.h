@@ -366,7 +366,7 @@ void fz_check_cpu(struct fz_session *s, unsigned int who, unsigned int page, uns
 /** fz_check_device() - what the device reads, and where it writes, in pages of the window */
 void fz_check_device(struct fz_session *s, unsigned int iova, unsigned int count, bool write);
 
-/** fz_check_reach() - the engine at work reaches all that is mapped in its container @c, both ways, and no more */
+/** fz_check_reach() - the engine at work reaches what is mapped in its container @c, as it may, and no more */
 void fz_check_reach(struct fz_session *s, unsigned int c);
 
 /** fz_check_blocked() - the device must not get at a page that is not mapped */
