@@ -11,7 +11,8 @@ if ! command -v afl-fuzz >/dev/null || [[ ! -x $user/triage/stand_in/afl-target 
 	exit 4
 fi
 work=$(mktemp -d /tmp/holdfast-driver.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+all=$work
+trap 'clean_up "$all"' EXIT
 
 # The guest: processes that have STAND_IN_DIE, killed when one of them says so.
 guest_at "$work/guest" <<'GUEST'

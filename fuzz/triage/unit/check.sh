@@ -49,6 +49,13 @@ guest_at() {
 	chmod +x "$1"
 }
 
+# clean_up FOLDER - remove it; whatever is left, nobody else's processes have it in their environment.
+clean_up() {
+	unset HOLDFAST_FUZZ_GUEST
+	grep -lsF "=$1/" /proc/[0-9]*/environ | sed 's|/proc/||; s|/.*||' | xargs -r kill -KILL || true
+	rm -rf "$1"
+}
+
 # all_at_once FOLDER - call the functions named test_*, each after begin() with its name.  All of it
 # is mostly waiting, so they run at the same time; what they say is in FOLDER meanwhile.  At the end
 # of the script, which then says how many results there were.

@@ -14,8 +14,7 @@ top=@top@
 # shellcheck source=fuzz/triage/unit/check.sh
 source "$top/fuzz/triage/unit/check.sh"
 all=$(mktemp -d /tmp/holdfast-guests.XXXXXX)
-# Whatever goes wrong, nobody else's processes have this folder in their environment.
-trap 'unset HOLDFAST_FUZZ_GUEST; grep -lsF "=$all/" /proc/[0-9]*/environ | sed "s|/proc/||; s|/.*||" | xargs -r kill -KILL || true; rm -rf "$all"' EXIT
+trap 'clean_up "$all"' EXIT
 
 # What acts as a guest.  It is found by ACTOR, which it and its children have in their environment.
 guest_at "$all/guest" <<'GUEST'
@@ -205,7 +204,7 @@ test_replays() {
 # What stock does wrong is played with stock: once for people, once for the verdict.
 test_repro() {
 	local of
-	mkdir -p "$work/programs"
+	mkdir -p "$store" "$work/programs"
 	printf '#!/bin/sh\necho "$*" >>%s\n' "$work/played" >"$work/programs/play"
 	chmod +x "$work/programs/play"
 	printf 'HF\001\0' >"$work/input"

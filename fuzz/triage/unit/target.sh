@@ -16,7 +16,6 @@ source "$top/fuzz/triage/unit/check.sh"
 # shellcheck source=fuzz/triage/unit/afl.sh
 source "$top/fuzz/triage/unit/afl.sh"
 
-all=$work
 export STAND_IN_CALM=1
 
 # begin TEST - where it works: folders $work and $run.
@@ -43,7 +42,7 @@ test_learning() {
 	check "learning ends when all is to end" 'until_is "! kill -0 $pid 2>/dev/null" 12'
 	wait "$pid" || true
 	check "and leaves nothing half" '[[ ! -e $run/share/log/learning-g1 && -z $(compgen -G "$run/share/log/steady-g1-????????????") ]]'
-	DURATION=8 fuzz --fresh
+	DURATION=20 fuzz --fresh
 	check "otherwise it comes to an end" '[[ ! -e $run/share/log/learning-g1 && -n $(compgen -G "$run/share/log/steady-g1-????????????") ]]'
 	check "and AFL++ is called as ever" 'grep -qE "^command_line .* -s [1-9][0-9]* " "$run/share/sync/g1/fuzzer_stats"'
 }
@@ -51,9 +50,9 @@ test_learning() {
 # What is left of a target, and what of that cannot be killed.
 test_leaves() {
 	export STAND_IN_LEAVES=1
-	DURATION=8 fuzz --fresh
+	DURATION=12 fuzz --fresh
 	check "what the target leaves is ended" '[[ $rc -eq 0 && -z $(grep -lsF "$run" /proc/[0-9]*/environ || true) ]]'
-	HOLDFAST_FUZZ_DYING=0 DURATION=8 REPLAYS=0 fuzz --fresh
+	HOLDFAST_FUZZ_DYING=0 DURATION=12 REPLAYS=0 fuzz --fresh
 	check "what cannot be killed hangs" '[[ $rc -eq 1 && -s $work/findings/hang/input ]]'
 }
 
@@ -63,7 +62,7 @@ test_worn() {
 	printf 'mmap\npressure\nmmap\nshare\n' >"$work/text"
 	"$triage" input "$work/text" "$work/wears"
 	cp "$work/wears" "$run/share/seeds/aa-wears"
-	WEARS=1 REPLAYS=0 DURATION=14 fuzz
+	WEARS=1 REPLAYS=0 DURATION=25 fuzz
 	check "a target that cannot go on gets another guest" \
 		'[[ $rc -eq 1 ]] && grep -q "guest 1 cannot go on (no session: .*busy) and is booted again" "$work/err"'
 	check "and leaves what it was playing" 'cmp -s "$work/wears" "$run"/share/found/g1/*-1/broken.input'
