@@ -78,8 +78,8 @@ int64_t fz_play_other_device(struct fz_session *s, const struct fz_op *op)
 	ret = hf_device_open(&device, &s->group[n], s->bdf[n]);
 	if (!ret)
 		ret = wake(&s->dma, k, &device);
-	/* On a host of one's own any device may be there; and one that never gets ready shows nothing. */
-	if (ret == -ENODEV || ret == -ETIMEDOUT) {
+	/* On a host of one's own any device may be there. */
+	if (ret == -ENODEV) {
 		hf_device_close(&device);
 		s->dma = own;
 		return FZ_SKIPPED;
